@@ -1,0 +1,139 @@
+/** Byte strings: comparison, joining and the three text forms (hex, base32, UTF-8). */
+import { assert } from './assert.ts'
+
+export const emptyBytes: Uint8Array = new Uint8Array(0)
+
+const encoder = new TextEncoder()
+const strictDecoder = new TextDecoder('utf-8', {
+  fatal: true,
+  ignoreBOM: true,
+})
+
+/** UTF-8 of `text`. An unpaired surrogate becomes U+FFFD: refuse it before (`isWellFormed`). */
+export const utf8 = (text: string): Uint8Array => encoder.encode(text)
+
+/** Text of well-formed UTF-8, undefined for anything else. Keeps a byte-order mark. */
+export function fromUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return strictDecoder.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** One new array with all parts. Copies: keep block bodies away from it. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) length += part.length
+  const joined = new Uint8Array(length)
+  let offset = 0
+  for (const part of parts) {
+    joined.set(part, offset)
+    offset += part.length
+  }
+  return joined
+}
+
+/** Equality that stops at the first difference: for public values (secrets: `Crypto.equal`). */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false
+  return true
+}
+
+/** Lexicographic order of bytes, shorter first on a shared prefix. Negative, zero or positive. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length)
+  for (let index = 0; index < shared; index++) {
+    const difference = (a[index] ?? 0) - (b[index] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
+}
+
+/** Order of two strings by UTF-16 code units: the same on every machine and in every locale. */
+export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+const hexOfByte: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+)
+
+/** Lower-case hexadecimal. */
+export function toHex(bytes: Uint8Array): string {
+  let text = ''
+  for (let index = 0; index < bytes.length; index++) text += hexOfByte[bytes[index] ?? 0]
+  return text
+}
+
+function nibble(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48
+  if (code >= 97 && code <= 102) return code - 87
+  return -1
+}
+
+/** Bytes of lower-case hexadecimal text, undefined for anything else (odd length, upper case). */
+export function parseHex(text: string): Uint8Array | undefined {
+  if (text.length % 2 !== 0) return undefined
+  const bytes = new Uint8Array(text.length / 2)
+  for (let index = 0; index < bytes.length; index++) {
+    const high = nibble(text.charCodeAt(index * 2))
+    const low = nibble(text.charCodeAt(index * 2 + 1))
+    if (high < 0 || low < 0) return undefined
+    bytes[index] = high * 16 + low
+  }
+  return bytes
+}
+
+/** Bytes of hexadecimal text that our own code made. */
+export function fromHex(text: string): Uint8Array {
+  const bytes = parseHex(text)
+  assert(bytes !== undefined, 'not lower-case hexadecimal')
+  return bytes
+}
+
+const base32Alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
+
+/** RFC 4648 base32, lower case, no padding: safe in names on case-insensitive file systems. */
+export function toBase32(bytes: Uint8Array): string {
+  let text = ''
+  let held = 0
+  let heldBits = 0
+  for (const byte of bytes) {
+    held = (held << 8) | byte
+    heldBits += 8
+    while (heldBits >= 5) {
+      heldBits -= 5
+      text += base32Alphabet[(held >>> heldBits) & 31]
+    }
+    held &= (1 << heldBits) - 1
+  }
+  if (heldBits > 0) text += base32Alphabet[(held << (5 - heldBits)) & 31]
+  return text
+}
+
+function base32Value(code: number): number {
+  if (code >= 97 && code <= 122) return code - 97
+  if (code >= 50 && code <= 55) return code - 24
+  return -1
+}
+
+/** The one byte string that `toBase32` writes so; undefined for any other text (canonical). */
+export function parseBase32(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(Math.floor((text.length * 5) / 8))
+  let held = 0
+  let heldBits = 0
+  let offset = 0
+  for (let index = 0; index < text.length; index++) {
+    const value = base32Value(text.charCodeAt(index))
+    if (value < 0) return undefined
+    held = (held << 5) | value
+    heldBits += 5
+    if (heldBits >= 8) {
+      heldBits -= 8
+      bytes[offset++] = held >>> heldBits
+      held &= (1 << heldBits) - 1
+    }
+  }
+  if (heldBits >= 5 || held !== 0) return undefined
+  return bytes
+}

@@ -1,0 +1,91 @@
+/** The stages of the test run, and which files belong to which. */
+import { posix } from 'node:path'
+import { listFilesIn } from '../source/tree.ts'
+
+export type ProgramStage = {
+  readonly kind: 'program'
+  readonly name: string
+  /** Path of the program in node_modules, and its arguments. */
+  readonly program: string
+  readonly args: readonly string[]
+}
+
+export type TestStage = {
+  readonly kind: 'tests'
+  readonly name: string
+  /** Folders whose test files belong here, or single test files. */
+  readonly places: readonly string[]
+  /** Test files that run at once. One where they start Processors and measure time. */
+  readonly concurrency: number
+  /** A file that reports nothing for this long is taken to hang. */
+  readonly silenceMsMax: number
+  /** Print each test as it ends: for files that take minutes. */
+  readonly live: boolean
+}
+
+export type Stage = ProgramStage | TestStage
+
+const minuteMs = 60_000
+const ownStage = ['tools/layers.test.ts', 'tools/tidy.test.ts']
+
+export const stages: readonly Stage[] = [
+  { kind: 'program', name: 'types', program: 'typescript/bin/tsc', args: ['-p', '.'] },
+  {
+    kind: 'program',
+    name: 'lint',
+    program: '@biomejs/biome/bin/biome',
+    args: ['check', '--error-on-warnings', '--max-diagnostics=50', '.'],
+  },
+  tests('layers', ['tools/layers.test.ts'], { concurrency: 1, minutes: 1 }),
+  tests('tidy', ['tools/tidy.test.ts'], { concurrency: 1, minutes: 1 }),
+  tests('unit', ['src', 'tools'], { concurrency: 2, minutes: 2 }),
+  tests('compliance', ['test/compliance'], { concurrency: 2, minutes: 2 }),
+  tests('conformance', ['test/conformance'], { concurrency: 2, minutes: 2 }),
+  tests('simulator', ['test/cluster'], { concurrency: 2, minutes: 5 }),
+  tests('regressions', ['test/regressions'], { concurrency: 2, minutes: 5 }),
+  tests('e2e', ['test/e2e'], { concurrency: 1, minutes: 10 }),
+]
+
+/**
+ * The flags under which a Processor runs. What is to live with them is tested with them: no code
+ * from strings, no `__proto__`, built-in objects frozen.
+ */
+const processorFlags = [
+  ...['--disallow-code-generation-from-strings', '--disable-proto=delete'],
+  ...['--frozen-intrinsics', '--disable-sigusr1'],
+]
+const processorFolders = ['src/base/', 'src/ports/', 'src/wire/', 'src/kernel/']
+
+/** Node's flags for a test file. */
+export function testFlags(path: string): readonly string[] {
+  return processorFolders.some((folder) => path.startsWith(folder)) ? processorFlags : []
+}
+
+export const stageNames: readonly string[] = stages.map((stage) => stage.name)
+
+/** The test files of a stage, sorted. */
+export function testFiles(root: string, stage: TestStage): string[] {
+  return stage.places.flatMap((place) => {
+    if (place.endsWith('.test.ts')) {
+      return listFilesIn(root, posix.dirname(place)).filter((path) => path === place)
+    }
+    const found = listFilesIn(root, place).filter((path) => path.endsWith('.test.ts'))
+    return found.filter((path) => !ownStage.includes(path))
+  })
+}
+
+function tests(
+  name: string,
+  places: readonly string[],
+  how: { concurrency: number; minutes: number },
+): TestStage {
+  const { concurrency, minutes } = how
+  return {
+    kind: 'tests',
+    name,
+    places,
+    concurrency,
+    silenceMsMax: minutes * minuteMs,
+    live: minutes > 5,
+  }
+}
