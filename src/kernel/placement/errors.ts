@@ -1,0 +1,2 @@
+/** Placement is arithmetic over agreed lists: nothing outside our code can make it fail. */
+export {}

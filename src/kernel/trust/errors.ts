@@ -1,0 +1,2 @@
+/** Trust judges others and has no operating errors of its own. */
+export {}

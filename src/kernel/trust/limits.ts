@@ -1,0 +1,8 @@
+/** Evidence kept per peer: enough to judge one, bounded whatever peers do. */
+export const evidenceCountMax = 16
+
+/** Bytes of one piece of evidence: a signed message without a block's body. */
+export const evidenceBytesMax = 64 * 1024
+
+/** Peers with kept faults; a world of this stage has at most 16 nodes, links refuse strangers. */
+export const peerCountMax = 1_024
