@@ -16,7 +16,7 @@
 import { assert } from '../../base/assert.ts'
 import { compareText, fromHex } from '../../base/bytes.ts'
 import { Writer } from '../../base/codec.ts'
-import { domainPrefix, domains } from '../../base/domains.ts'
+import { domainPrefix, domains, separated } from '../../base/domains.ts'
 import type { BlockId, NodeId } from '../../base/ids.ts'
 import { type Placement, type PlacementEpoch, partitionCount } from './interface.ts'
 import { membersMax, partitionBits, weightMax } from './limits.ts'
@@ -30,7 +30,7 @@ type Draw = { readonly member: number; readonly high: number; readonly low: numb
 
 /** The partition of a block. Equal in every epoch: members come and go, partitions stay. */
 export function partitionOfBlock(sha256: Sha256, id: BlockId): number {
-  const digest = sha256(domainPrefix(domains.partition), fromHex(id))
+  const digest = sha256(separated(domains.partition, fromHex(id)))
   return (((digest[0] ?? 0) << 8) | (digest[1] ?? 0)) >>> (16 - partitionBits)
 }
 

@@ -1,0 +1,3 @@
+export { createApi } from './api.ts'
+export * from './errors.ts'
+export * from './interface.ts'

@@ -1,0 +1,5 @@
+export type { BlocksOptions } from './blocks.ts'
+export { createBlocks } from './blocks.ts'
+export * from './errors.ts'
+export * from './interface.ts'
+export { batchBlocksMax, plainBytesMax } from './limits.ts'

@@ -1,0 +1,62 @@
+/** Limits of the block layer. Times in milliseconds, sizes in bytes. */
+import { assert } from '../../base/assert.ts'
+
+/** Plain bytes of one block: the largest block size that a file may choose. */
+export const plainBytesMax = 4 * 1024 * 1024
+
+/** Blocks in one `write`: as many as one operation of the section may add inline or stage. */
+export const batchBlocksMax = 256
+
+/** A holder that has not answered a read after this long is late: the next one is asked. */
+export const holderLateMs = 700
+
+/** A late holder is asked last for this long. */
+export const lateMemoryMs = 5_000
+
+/** A holder that has not stored a block after this long is left to repair itself. */
+export const putDeadlineMs = 10_000
+
+/**
+ * Sealed bytes of unfinished writes, shared by all files of a Processor. New writes wait while it
+ * is exceeded, so that a slow third replica costs speed and not memory.
+ */
+export const inFlightBytesMax = 16 * 1024 * 1024
+
+/** Reads of one Processor that wait for holders at once; more wait in line. */
+export const readsInFlightMax = 64
+
+/** A write waits this long for holders that are not linked, while too few have taken its blocks. */
+export const holderWaitMs = 5_000
+/** First and longest pause between two attempts. */
+export const holderRetryFirstMs = 50
+export const holderRetryLongestMs = 1_000
+
+/** A receipt's clock may differ so much from ours: the section refuses what is 12 h old. */
+export const receiptSkewMsMax = 6 * 3_600_000
+
+/** Blocks of which a holder remembers length and release tag; about 150 bytes each. */
+export const storedFactsMax = 16_384
+
+/** Blocks that a holder fetches at once while it repairs its vault. */
+export const repairsInFlightMax = 4
+
+/** Heights whose added lists are asked for in one request. */
+export const listHeightsMax = 256
+
+/**
+ * Pause between two looks for missed blocks, and how long a fresh block may still be on its way.
+ */
+export const repairIntervalMs = 5_000
+
+/** Blocks that a holder knows to lack; with more, it looks for no others until some are fetched. */
+export const lackingMax = 16_384
+
+/**
+ * Damaged blocks that wait to be fetched again; a later look through the lists finds the others.
+ */
+export const damagedMax = 16_384
+
+/** Requests for lists in one look, while what was checked by a former run is checked again. */
+export const recheckRangesPerLook = 16
+
+assert(inFlightBytesMax >= 2 * plainBytesMax, 'two of the largest blocks fit in flight')

@@ -1,0 +1,243 @@
+/**
+ * The reader's side: one message to one holder, checked against the hash that the object's log
+ * gives, opened. Anything but the right bytes in time sends the same question to the next holder
+ * at once; the late one may still answer and win. What was wrong is reported with the holder's
+ * signature on it.
+ */
+import { equalBytes, fromHex } from '../../base/bytes.ts'
+import { encode } from '../../base/codec.ts'
+import { isUnosysError } from '../../base/error.ts'
+import type { NodeId } from '../../base/ids.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Crypto } from '../../ports/crypto.ts'
+import type { Metrics } from '../../ports/metrics.ts'
+import { openBlock } from '../keys/index.ts'
+import {
+  channels,
+  type IncomingMessage,
+  type Links,
+  type SignedMessage,
+  writeSignedMessage,
+} from '../links/index.ts'
+import type { Placement } from '../placement/index.ts'
+import type { BlockRef } from '../section/interface.ts'
+import { FaultKind, type Trust } from '../trust/index.ts'
+import type { BlockCopy, BlockKey } from '../vault/interface.ts'
+import { BlockCode, BlockError } from './errors.ts'
+import { fallOver, type Outcome } from './fall-over.ts'
+import type { Gate } from './gate.ts'
+import { type Holder, peerCodeOf } from './holder.ts'
+import type { ReadOptions } from './interface.ts'
+import { holderLateMs, lateMemoryMs } from './limits.ts'
+import { decodeGetReply, encodeRequest, type GetReply, GetStatus } from './wire.ts'
+
+export type ReaderOptions = {
+  readonly self: NodeId
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly links: Links
+  readonly placement: Placement
+  readonly holder: Holder
+  readonly trust: Trust
+  readonly metrics: Metrics
+  readonly inFlight: Gate
+}
+
+export type FetchOptions = Omit<ReadOptions, 'keys'> & {
+  readonly skipSelf?: boolean
+  /** False: holders that say they have no good copy are not reported for it. */
+  readonly accuses?: boolean
+}
+
+type Asked = { readonly holder: NodeId; readonly key: BlockKey; readonly accuses: boolean }
+
+const reportOfStatus = {
+  [GetStatus.Missing]: { code: 'vault/missing', fault: FaultKind.Missing },
+  [GetStatus.NameChanged]: { code: 'vault/name-changed', fault: FaultKind.NameChanged },
+  [GetStatus.ContentChanged]: { code: 'vault/content-changed', fault: FaultKind.ContentChanged },
+} as const
+
+/** Answers that say that the holder's copy is gone; others say nothing about it. */
+const lostCodes: ReadonlySet<string> = new Set([
+  'vault/missing',
+  'vault/name-changed',
+  'vault/content-changed',
+  'blocks/absent',
+  'blocks/wrong-block',
+])
+
+export class BlockReader {
+  readonly #options: ReaderOptions
+  /** Until when a holder is asked last, by node. */
+  readonly #lateUntilMs = new Map<NodeId, number>()
+
+  constructor(options: ReaderOptions) {
+    this.#options = options
+  }
+
+  /** @see Blocks.read */
+  async read(ref: BlockRef, options: ReadOptions): Promise<Uint8Array> {
+    const content = options.keys.content.find(({ epoch }) => epoch === ref.keyEpoch)
+    if (content === undefined) {
+      throw new BlockError(BlockCode.Lost, 'the key that sealed the block is not there', {})
+    }
+    const { sealed } = await this.fetch(ref, options)
+    const { id, version } = ref
+    const plain = openBlock(this.#options.crypto, {
+      key: content.key,
+      id,
+      version,
+      keyEpoch: ref.keyEpoch,
+      sealed,
+    })
+    if (plain === undefined) {
+      throw new BlockError(
+        BlockCode.Lost,
+        'the block does not open: its writer sealed it wrong',
+        {},
+      )
+    }
+    return plain
+  }
+
+  /** A copy with the right hash, from whichever holder has one. */
+  async fetch(key: BlockKey, options: FetchOptions): Promise<BlockCopy> {
+    const { inFlight } = this.#options
+    try {
+      await inFlight.enter(1, options.signal)
+    } catch {
+      throw new BlockError(BlockCode.Cancelled, 'the caller gave up', {})
+    }
+    try {
+      return await this.#race(key, options)
+    } finally {
+      inFlight.leave(1)
+    }
+  }
+
+  async #race(key: BlockKey, options: FetchOptions): Promise<BlockCopy> {
+    const { clock } = this.#options
+    const { deadlineMs, signal } = options
+    const accuses = options.accuses !== false
+    const result = await fallOver<BlockCopy>({
+      holders: this.#order(key, options),
+      clock,
+      lateMs: holderLateMs,
+      deadlineMs,
+      signal,
+      ask: (holder, gone) => this.#ask({ holder, key, accuses }, { deadlineMs, signal: gone }),
+      onLate: (holder) => this.#markLate(holder, key),
+    })
+    if (result.kind === 'found') return result.value
+    const detail = { needed: 1, reports: result.reports }
+    if (result.kind === 'cancelled') {
+      throw new BlockError(BlockCode.Cancelled, 'the caller gave up', detail)
+    }
+    const isLost = result.kind === 'all' && result.reports.every(({ code }) => lostCodes.has(code))
+    if (isLost) throw new BlockError(BlockCode.Lost, 'no holder has the block intact', detail)
+    const when = result.kind === 'deadline' ? ' in time' : ''
+    throw new BlockError(BlockCode.Unreachable, `no holder gave the block${when}`, detail)
+  }
+
+  /**
+   * This node first, then holders that are up and prompt, then late ones, then those that are down.
+   */
+  #order(key: BlockKey, options: { replicas: number; skipSelf?: boolean }): readonly NodeId[] {
+    const { placement, links, self, clock } = this.#options
+    const nowMs = clock.monotonicMs()
+    const rank = (holder: NodeId): number => {
+      if (holder === self) return 0
+      if (!links.isUp(holder)) return 3
+      return (this.#lateUntilMs.get(holder) ?? 0) > nowMs ? 2 : 1
+    }
+    return placement
+      .holdersOf(key.id, options.replicas)
+      .filter((holder) => options.skipSelf !== true || holder !== self)
+      .map((holder, index) => ({ holder, order: rank(holder) * 1_000 + index }))
+      .sort((a, b) => a.order - b.order)
+      .map(({ holder }) => holder)
+  }
+
+  #markLate(holder: NodeId, key: BlockKey): void {
+    const { clock, trust, metrics, self } = this.#options
+    if (holder === self) return
+    this.#lateUntilMs.set(holder, clock.monotonicMs() + lateMemoryMs)
+    metrics.count('blocks.read_late_count')
+    trust.report({ peer: holder, kind: FaultKind.Late, about: `block ${key.id}` })
+  }
+
+  async #ask(
+    asked: Asked,
+    call: { readonly deadlineMs: number; readonly signal: AbortSignal },
+  ): Promise<Outcome<BlockCopy>> {
+    const { self, links, metrics } = this.#options
+    const { holder, key } = asked
+    try {
+      if (holder === self) {
+        const { status, copy } = await this.#options.holder.fetch(key)
+        if (copy !== undefined) return { value: copy }
+        return this.#reported(asked, status, undefined)
+      }
+      metrics.count('blocks.get_sent_count')
+      const head = encodeRequest({ kind: 'get', key })
+      const reply = await links.request(holder, { channel: channels.blocks, head }, call)
+      return this.#judge(asked, reply)
+    } catch (error) {
+      const code = isUnosysError(error) ? peerCodeOf(error) : 'internal'
+      return { report: { holder, code } }
+    }
+  }
+
+  #judge(asked: Asked, reply: IncomingMessage): Outcome<BlockCopy> {
+    const { holder, key } = asked
+    const answer = parseReply(reply.head)
+    if (answer === undefined || !sameKey(answer.key, key)) {
+      this.#accuse(asked, FaultKind.Malformed, reply)
+      return { report: { holder, code: 'blocks/malformed' } }
+    }
+    if (answer.status !== GetStatus.Intact) return this.#reported(asked, answer.status, reply)
+    if (reply.body === undefined || !equalBytes(reply.body.hash, fromHex(key.hash))) {
+      this.#accuse(asked, FaultKind.WrongBlock, reply)
+      return { report: { holder, code: 'blocks/wrong-block' } }
+    }
+    return { value: { sealed: reply.body.bytes, releaseTag: answer.releaseTag } }
+  }
+
+  #reported(
+    asked: Asked,
+    status: GetStatus,
+    reply: IncomingMessage | undefined,
+  ): Outcome<BlockCopy> {
+    const { holder, accuses } = asked
+    if (status === GetStatus.Absent) {
+      this.#options.metrics.count('blocks.read_absent_count')
+      return { report: { holder, code: 'blocks/absent' } }
+    }
+    if (status === GetStatus.Intact || status === GetStatus.Busy) {
+      return { report: { holder, code: 'blocks/busy' } }
+    }
+    const { code, fault } = reportOfStatus[status]
+    if (accuses) this.#accuse(asked, fault, reply)
+    return { report: { holder, code } }
+  }
+
+  #accuse({ holder, key }: Asked, kind: FaultKind, reply: IncomingMessage | undefined): void {
+    const evidence = reply === undefined ? {} : { evidence: encodeProof(reply.proof()) }
+    this.#options.trust.report({ peer: holder, kind, about: `block ${key.id}`, ...evidence })
+  }
+}
+
+const encodeProof = (proof: SignedMessage): Uint8Array =>
+  encode((writer) => writeSignedMessage(writer, proof))
+
+function parseReply(head: Uint8Array): GetReply | undefined {
+  try {
+    return decodeGetReply(head)
+  } catch (error) {
+    if (isUnosysError(error, 'base/malformed')) return undefined
+    throw error
+  }
+}
+
+const sameKey = (a: BlockKey, b: BlockKey): boolean =>
+  a.id === b.id && a.version === b.version && a.hash === b.hash

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Group, type Member } from '../../../test/conformance/consensus-fixture.ts'
+import { makeItem } from '../../simulator/consensus-application.ts'
+import type { Block, BlockRange, Certificate } from './types.ts'
+
+const group = new Group(4)
+const self = [0, 1, 2, 3].find((at) => ![1, 2, 3].some((view) => group.leader(view) === at))!
+const others = [0, 1, 2, 3].filter((at) => at !== self)
+const chain = group.chain(8)
+const member = (): Member => {
+  const one = group.member(self)
+  for (const peer of others) one.input({ kind: 'linkUp', peer })
+  return one
+}
+
+const finalOf = (block: Block): Certificate =>
+  group.certificate('finalize', block.header.view, { digest: block.digest })
+
+const rangeOf = (first: number, last: number, certified = last): BlockRange => ({
+  fromHeight: first,
+  blocks: chain.slice(first - 1, last),
+  tail: chain.slice(last, certified).map((block) => block.header),
+  certificate: finalOf(chain[certified - 1]!),
+})
+
+const askedPeer = (one: Member): number | 'all' | undefined =>
+  one.ofKind('send').find((effect) => effect.message.kind === 'fetch')?.to
+
+test('a finalization executes the block and all its ancestors, oldest first', () => {
+  const one = member()
+  const [a, b, c] = chain
+  one.hearProposal(a!)
+  one.hearProposal(b!, [group.certificate('notarize', 1, { digest: a!.digest })])
+  one.hearProposal(c!, [group.certificate('notarize', 2, { digest: b!.digest })])
+  one.hearCertificate(finalOf(c!))
+  assert.deepEqual(one.commits(), [1, 2, 3])
+  assert.deepEqual(
+    one.ofKind('commit').map((effect) => effect.certificate?.view),
+    [undefined, undefined, 3],
+  )
+  assert.equal(one.machine.held.size, 0)
+})
+
+test('what was executed leaves the pool and is not proposed again', () => {
+  const one = member()
+  const block = group.block(1, { items: [makeItem(1, 5)] })
+  one.submit(makeItem(1, 5))
+  one.hearProposal(block)
+  one.hearCertificate(finalOf(block))
+  assert.equal(one.machine.pool.count, 0)
+  one.submit(makeItem(1, 5))
+  assert.equal(one.machine.pool.count, 0)
+})
+
+test('a block of a view that execution passed by is dropped, from the disk too', () => {
+  const one = member()
+  const lost = group.block(1, { items: [] })
+  one.hearProposal(lost)
+  const next = group.block(2)
+  one.hearCertificate(group.certificate('nullify', 1))
+  one.hearProposal(next)
+  one.hearCertificate(finalOf(next))
+  assert.deepEqual(one.commits(), [1])
+  assert(
+    one.records().some((record) => record.kind === 'dropBlock' && record.digest === lost.digest),
+  )
+})
+
+test('a commit rests on our own vote when the certificate does', () => {
+  const one = member()
+  const [block] = chain
+  const { digest } = block!
+  one.hearProposal(block!)
+  one.hearVotes('notarize', 1, { signers: [others[0]!, others[1]!], digest })
+  one.hearVotes('finalize', 1, { signers: [others[0]!, others[1]!], digest })
+  assert.equal(one.ofKind('commit')[0]?.after, 2)
+  const two = member()
+  two.hearProposal(block!)
+  two.hearCertificate(finalOf(block!))
+  assert.equal(two.ofKind('commit')[0]?.after, 0)
+})
+
+test('a missing block is asked for once, of one member, a signer first', () => {
+  const one = member()
+  one.hearCertificate(finalOf(chain[4]!))
+  const asked = one.sent('fetch')
+  assert.deepEqual(asked, [{ kind: 'fetch', fromHeight: 1, view: 5, digest: chain[4]!.digest }])
+  one.hearCertificate(finalOf(chain[5]!))
+  one.hearCertificate(finalOf(chain[6]!))
+  one.submit(makeItem(1, 5))
+  assert.deepEqual(one.sent('fetch'), [], 'nothing else sets off another question')
+})
+
+test('the next member is asked after a timeout, after a refusal, and when a link breaks', () => {
+  const one = member()
+  one.hearCertificate(finalOf(chain[4]!))
+  const first = askedPeer(one)
+  assert(typeof first === 'number')
+  one.timer('fetch')
+  const second = askedPeer(one)
+  assert(typeof second === 'number' && second !== first)
+  one.hear(second, { kind: 'lacking', fromHeight: 1, digest: chain[4]!.digest })
+  const third = askedPeer(one)
+  assert(typeof third === 'number' && third !== first && third !== second)
+  one.input({ kind: 'linkDown', peer: third })
+  assert.notEqual(askedPeer(one), undefined)
+})
+
+test('when nobody has it, the question goes round once and then waits', () => {
+  const one = member()
+  one.hearCertificate(finalOf(chain[4]!))
+  let questions = 0
+  for (let peer = askedPeer(one); typeof peer === 'number'; peer = askedPeer(one)) {
+    questions++
+    one.hear(peer, { kind: 'lacking', fromHeight: 1, digest: chain[4]!.digest })
+  }
+  assert.equal(questions, 3)
+  one.timer('fetch')
+  assert.equal(typeof askedPeer(one), 'number')
+})
+
+test('without links it waits, and asks whoever comes first', () => {
+  const one = group.member(self)
+  for (const peer of others) one.input({ kind: 'linkDown', peer })
+  one.hearCertificate(finalOf(chain[4]!))
+  assert.deepEqual(one.sent('fetch'), [])
+  one.input({ kind: 'linkUp', peer: others[1]! })
+  assert.equal(askedPeer(one), others[1])
+})
+
+test('a range executes at once, and the next one is asked of the same member', () => {
+  const one = member()
+  one.hearCertificate(finalOf(chain[7]!))
+  const peer = askedPeer(one)
+  assert(typeof peer === 'number')
+  one.hear(peer, { kind: 'range', ...rangeOf(1, 3) })
+  assert.deepEqual(one.commits(), [1, 2, 3])
+  assert.equal(askedPeer(one), peer)
+  one.hear(peer, { kind: 'range', ...rangeOf(4, 8) })
+  assert.deepEqual(one.commits(), [4, 5, 6, 7, 8])
+  assert.equal(one.machine.fetch, undefined)
+  assert(one.ofKind('timerOff').some((effect) => effect.id === 'fetch'))
+})
+
+test('a range may end before its certified block, with headers up to it', () => {
+  const one = member()
+  one.hearCertificate(finalOf(chain[7]!))
+  const peer = askedPeer(one) as number
+  one.hear(peer, { kind: 'range', ...rangeOf(1, 2, 6) })
+  assert.deepEqual(one.commits(), [1, 2])
+})
+
+test('a range that begins too early is used from where it helps', () => {
+  const one = member()
+  one.hearProposal(chain[0]!)
+  one.hearCertificate(finalOf(chain[0]!))
+  one.hearCertificate(finalOf(chain[7]!))
+  one.hear(askedPeer(one) as number, { kind: 'range', ...rangeOf(1, 8) })
+  assert.deepEqual(one.commits(), [2, 3, 4, 5, 6, 7, 8])
+})
+
+test('a range nobody asked for, or of somebody else, is not looked at', () => {
+  const one = member()
+  one.hear(others[0]!, { kind: 'range', ...rangeOf(1, 3) })
+  assert.deepEqual(one.commits(), [])
+  one.hearCertificate(finalOf(chain[7]!))
+  const peer = askedPeer(one) as number
+  const stranger = others.find((at) => at !== peer)!
+  one.hear(stranger, { kind: 'range', ...rangeOf(1, 3) })
+  assert.deepEqual(one.commits(), [])
+})
+
+test('C96: a range with a forged certificate, or of other heights: his fault, next member', () => {
+  const one = member()
+  one.hearCertificate(finalOf(chain[7]!))
+  const first = askedPeer(one) as number
+  const honest = rangeOf(1, 3)
+  const forged = {
+    ...honest.certificate,
+    signatures: honest.certificate.signatures.slice().reverse(),
+  }
+  one.hear(first, { kind: 'range', ...honest, certificate: forged })
+  assert.deepEqual(one.commits(), [])
+  assert.equal(one.ofKind('demerit')[0]?.peer, first)
+  const second = askedPeer(one) as number
+  assert.notEqual(second, first)
+  one.hear(second, { kind: 'range', ...rangeOf(3, 5), fromHeight: 1 })
+  assert.deepEqual(one.commits(), [])
+  assert.equal(one.ofKind('demerit')[0]?.peer, second)
+})
+
+test('a single block that a member holds but has not executed helps too', () => {
+  const one = member()
+  one.hearCertificate(finalOf(chain[1]!))
+  const peer = askedPeer(one) as number
+  one.hear(peer, { kind: 'block', block: chain[2]! })
+  assert.equal(one.machine.held.size, 0, 'not the one that was asked for')
+  one.hear(peer, { kind: 'block', block: chain[1]! })
+  assert.deepEqual(one.sent('fetch'), [
+    { kind: 'fetch', fromHeight: 1, view: 1, digest: chain[0]!.digest },
+  ])
+  one.hear(askedPeer(one) as number, { kind: 'block', block: chain[0]! })
+  assert.deepEqual(one.commits(), [1, 2])
+})
+
+test('asked by others: executed blocks from the journal, held ones from memory, else no', () => {
+  const one = member()
+  one.hearProposal(chain[0]!)
+  const request = { fromHeight: 1, view: 1, digest: chain[0]!.digest }
+  one.hear(others[0]!, { kind: 'fetch', ...request })
+  assert.equal(one.sent('block').length, 1)
+  one.hear(others[0]!, { kind: 'fetch', ...request, digest: chain[3]!.digest })
+  assert.equal(one.sent('lacking').length, 1)
+  one.hearCertificate(finalOf(chain[0]!))
+  one.hear(others[0]!, { kind: 'fetch', ...request })
+  assert.equal(one.ofKind('serve')[0]?.to, others[0])
+  assert.equal(one.ofKind('serve')[0]?.request.fromHeight, 1)
+})
+
+test('C96: a finalized chain that passes by what was executed raises the alarm', () => {
+  const one = member()
+  one.hearProposal(chain[0]!)
+  one.hearCertificate(finalOf(chain[0]!))
+  const fork = group.block(2, { items: [] })
+  one.hearCertificate(finalOf(fork))
+  one.hear(askedPeer(one) as number, { kind: 'block', block: fork })
+  assert.equal(one.ofKind('alarm').length, 1)
+  assert.deepEqual(one.commits(), [])
+})
+
+test('C96: and so does a proved range that does', () => {
+  const one = member()
+  const first = group.block(1, { items: [] })
+  one.hearProposal(first)
+  one.hearCertificate(finalOf(first))
+  one.hearCertificate(finalOf(chain[4]!))
+  one.hear(askedPeer(one) as number, { kind: 'range', ...rangeOf(2, 5) })
+  assert.equal(one.ofKind('alarm').length, 1)
+})

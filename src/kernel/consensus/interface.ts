@@ -1,0 +1,104 @@
+/** What other layers see of consensus: a log of opaque payload items that all members execute. */
+import type { Digest, NodeId } from '../../base/ids.ts'
+import type { JournalWrite } from '../../ports/journal.ts'
+
+export type ConsensusMember = {
+  readonly node: NodeId
+  /** Ed25519 public key of this consensus epoch, 32 bytes. */
+  readonly consensusKey: Uint8Array
+}
+
+/** A group's configuration for one consensus epoch. From genesis for epoch 1. */
+export type ConsensusConfig = {
+  /** Group id: which log this is; 32 bytes of hexadecimal. */
+  readonly group: Digest
+  readonly epoch: number
+  /** Sorted by node id. n = 3f + 1. */
+  readonly members: readonly ConsensusMember[]
+  /** Digest that the first block builds on. */
+  readonly genesis: Digest
+}
+
+/** A finalized block. Heights count from 1, without gaps, the same on every member. */
+export type CommittedBlock = {
+  readonly height: number
+  readonly view: number
+  readonly digest: Digest
+  /** The leader's clock; execution takes the running maximum. */
+  readonly timeMs: number
+  readonly items: readonly Uint8Array[]
+}
+
+/** A vote that anybody can check against the key of the configuration's member `signer`. */
+export type SignedVote = {
+  readonly kind: 'notarize' | 'nullify' | 'finalize'
+  readonly view: number
+  /** Undefined for a nullification. */
+  readonly digest: Digest | undefined
+  /** Place in `ConsensusConfig.members`. */
+  readonly signer: number
+  readonly signature: Uint8Array
+}
+
+/**
+ * Two votes of one member that a correct one never gives: two digests in one view, or a
+ * nullification and a finalization of one view. Portable; `evidenceHolds` checks it.
+ */
+export type ConsensusEvidence = {
+  readonly member: NodeId
+  readonly group: Digest
+  readonly epoch: number
+  readonly first: SignedVote
+  readonly second: SignedVote
+}
+
+/** What executes the log. Implemented by `group` around the pure section. */
+export interface Application {
+  /**
+   * Stateless check of one payload item (decodes, within limits, signatures verify). Pure: the same
+   * answer on every member, for ever. Must not throw, whatever the bytes.
+   */
+  isValid(item: Uint8Array): boolean
+  /** Identity for deduplication in the pool: equal items, equal keys. Asked of valid items only. */
+  keyOf(item: Uint8Array): string
+  /**
+   * Execute the next block. Called once per height in order, also when replaying after a restart
+   * (then from the height after the one returned by `restore`). The returned writes become durable
+   * in one commit with consensus' own record of the height, before `onDurable` is called. They go
+   * to the journal that consensus was given; keys that start with byte 0x01 belong to consensus.
+   *
+   * An item may occur again in a later block (a leader may repeat it): execution recognises it.
+   */
+  execute(block: CommittedBlock): readonly JournalWrite[]
+  /** The commit that holds `height` is durable: replies may leave. */
+  onDurable(height: number): void
+}
+
+export type ConsensusStatus = {
+  readonly view: number
+  readonly finalView: number
+  readonly height: number
+  readonly leader: NodeId
+  readonly pendingItemCount: number
+  /** True while blocks are being fetched to reach a finalized view. */
+  readonly catchingUp: boolean
+}
+
+export interface Consensus {
+  /** Replay the journal, execute what is missing, then take part. */
+  start(): Promise<void>
+  stop(): Promise<void>
+  /**
+   * Put an item into this member's pool; it is proposed by the next leaders that have it
+   * (submitters send to all members). True also when it waits already or was executed. False when
+   * the pool is full, the item is invalid or too large, or consensus does not run.
+   */
+  submit(item: Uint8Array): boolean
+  status(): ConsensusStatus
+  /** Finalized blocks from the journal, oldest first, for catch-up of nodes without a vote. */
+  blocks(input: {
+    readonly fromHeight: number
+    readonly countMax: number
+    readonly bytesMax: number
+  }): Promise<readonly CommittedBlock[]>
+}

@@ -1,0 +1,98 @@
+/**
+ * Timers: they move the group along when members or messages are missing. Nothing about safety
+ * rests on them.
+ *
+ * @pure
+ */
+
+import { relayFinal } from './certificates.ts'
+import { onFetchTimer } from './commit.ts'
+import { retry } from './recovery.ts'
+import { deltaMs, emit, hasWork, leaderOf, type Machine } from './state.ts'
+import type { TimerId } from './types.ts'
+import { castVote } from './votes.ts'
+
+const viewTimers: readonly TimerId[] = ['lead', 'advance', 'skip', 'retry', 'nudge']
+
+/** Upon anything: a view with work has its timers, a view without has none. */
+export function arm(machine: Machine): void {
+  const { view } = machine
+  if (!hasWork(machine)) {
+    if (machine.armedView !== 0)
+      for (const id of viewTimers) emit(machine, { kind: 'timerOff', id })
+    machine.armedView = 0
+    machine.nudgeTimerView = 0
+    return
+  }
+  if (machine.armedView === view) return
+  machine.armedView = view
+  const nullified = machine.rounds.get(view)?.mine.nullify !== undefined
+  if (nullified) {
+    startRetry(machine)
+    return
+  }
+  set(machine, 'lead', 2 * deltaMs(machine, view))
+  armSkip(machine)
+}
+
+function set(machine: Machine, id: TimerId, delayMs: number): void {
+  emit(machine, { kind: 'timer', id, view: machine.view, delayMs })
+}
+
+const startRetry = (machine: Machine): void =>
+  set(machine, 'retry', 3 * deltaMs(machine, machine.view))
+
+/**
+ * A leader without a link need not be waited for while a quorum without it can be reached. A short
+ * moment remains, since a link may only be changing its connection.
+ */
+export function armSkip(machine: Machine): void {
+  if (machine.armedView === machine.view && leaderIsGone(machine))
+    set(machine, 'skip', machine.setup.delta0Ms / 4)
+}
+
+function leaderIsGone(machine: Machine): boolean {
+  const { setup, up, view } = machine
+  const leader = leaderOf(setup, view)
+  if (leader === setup.self || up[leader] === true) return false
+  const reachable = up.filter((isUp, index) => isUp && index !== setup.self).length
+  return reachable + 1 >= setup.context.quorum
+}
+
+/** Upon a timer. Those of views that were left mean nothing. */
+export function onTimer(machine: Machine, id: TimerId, view: number): void {
+  if (id === 'relay') relayFinal(machine)
+  if (id === 'fetch') onFetchTimer(machine)
+  if (view !== machine.view || machine.armedView !== view) return
+  const mine = machine.rounds.get(view)?.mine
+  switch (id) {
+    case 'lead':
+      // Having notarized, give the votes of others one more Δ.
+      if (mine?.notarize === undefined) nullify(machine)
+      else set(machine, 'advance', deltaMs(machine, view))
+      return
+    case 'advance':
+      nullify(machine)
+      return
+    case 'skip':
+      if (mine?.notarize === undefined && leaderIsGone(machine)) nullify(machine)
+      return
+    case 'retry':
+      retry(machine)
+      startRetry(machine)
+      return
+    case 'nudge':
+      machine.nudgedView = view
+      machine.changed = true
+      return
+  }
+}
+
+/** Give the current view up. A finalize vote in it is impossible: its notarization left it. */
+function nullify(machine: Machine): void {
+  const { view } = machine
+  const mine = machine.rounds.get(view)?.mine
+  if (mine?.nullify !== undefined) return
+  if (!machine.muted) castVote(machine, { kind: 'nullify', view, digest: undefined })
+  startRetry(machine)
+}

@@ -1,0 +1,200 @@
+/** What all verbs of the file system share: looking up, judging results, checking arguments. */
+
+import type { Digest, ObjectId } from '../../base/ids.ts'
+import type { Crypto } from '../../ports/crypto.ts'
+import {
+  joinPath,
+  type Namespace,
+  type OpenObject,
+  type Place,
+  parsePath,
+  type Resolved,
+} from '../namespace/index.ts'
+import {
+  blockBytesMax,
+  blockBytesMin,
+  type Files,
+  isBlockBytes,
+  type ObjectCall,
+} from '../objects/index.ts'
+import type { AuthenticatedSession } from '../users/interface.ts'
+import { FileCode, FileError } from './errors.ts'
+import { directoryKind, etagOf, fileKind } from './info.ts'
+import type { CallContext, Creation, Preconditions } from './interface.ts'
+import { checkPreconditions } from './preconditions.ts'
+
+export type FileSystemOptions = {
+  readonly crypto: Crypto
+  readonly namespace: Namespace
+  readonly files: Files
+  /** Storing Processors of the world: the most replicas that a file can have. */
+  readonly replicasMax: number
+  /** Signs and submits for a session. */
+  readonly submit: (
+    session: AuthenticatedSession,
+    operations: Parameters<ObjectCall['submit']>[0],
+    options: {
+      readonly deadlineMs: number
+      readonly signal: AbortSignal
+      readonly requestId?: Digest
+    },
+  ) => ReturnType<ObjectCall['submit']>
+  /** Keyed hash of an Idempotency-Key together with what is asked. */
+  readonly requestIdOf: (session: AuthenticatedSession, text: string) => Digest
+  /** An object id that no object has. */
+  readonly unusedObject: () => ObjectId
+  /** The numbers by which operators know the holders of a block. */
+  readonly holderNumbers: (blockId: string, replicas: number) => readonly number[]
+}
+
+export type Outcome = Awaited<ReturnType<ObjectCall['submit']>>
+
+export class Core {
+  readonly options: FileSystemOptions
+
+  constructor(options: FileSystemOptions) {
+    this.options = options
+  }
+
+  objectCall(context: CallContext): ObjectCall {
+    const { session, deadlineMs, signal } = context
+    return {
+      deadlineMs,
+      signal,
+      keysOf: (view) => this.options.namespace.keysOf(view, this.nameCall(context)),
+      submit: (operations, requestId) => {
+        const request = requestId === undefined ? {} : { requestId }
+        return this.options.submit(session, operations, { deadlineMs, signal, ...request })
+      },
+    }
+  }
+
+  nameCall(context: CallContext): Parameters<Namespace['resolve']>[1] {
+    const { session, deadlineMs, signal } = context
+    return { principal: session.keys, deadlineMs, signal }
+  }
+
+  resolve(path: string, context: CallContext): Promise<Resolved> {
+    return this.options.namespace.resolve(parsePath(path), this.nameCall(context))
+  }
+
+  /** The object at a path. @throws FileError `filesystem/not-found` */
+  async require(
+    path: string,
+    context: CallContext,
+  ): Promise<Resolved & { readonly target: OpenObject }> {
+    const resolved = await this.resolve(path, context)
+    return { ...resolved, target: requireTarget(resolved) }
+  }
+
+  /** A stable id of this request, when the application gave an Idempotency-Key. */
+  requestId(verb: string, path: string, context: CallContext): { readonly requestId?: Digest } {
+    const { idempotencyKey, session } = context
+    if (idempotencyKey === undefined) return {}
+    return { requestId: this.options.requestIdOf(session, `${verb}\n${path}\n${idempotencyKey}`) }
+  }
+
+  /**
+   * True when a request with this id was carried out before: a retry then finds what it asked for
+   * done (gone, moved, made) and must not call that a failure. The section answers a known request
+   * id with the result it had; an unknown one meets an operation that cannot succeed.
+   */
+  async wasDone(requestId: Digest | undefined, context: CallContext): Promise<boolean> {
+    if (requestId === undefined) return false
+    const nothing = { op: 'delete', object: this.options.unusedObject() } as const
+    return (await this.objectCall(context).submit([nothing], requestId)).ok
+  }
+
+  /** Block size and replicas, from the request or the directory. @throws FileError */
+  checkCreation(creation: Creation): void {
+    const { blockBytes, replicas } = creation
+    if (blockBytes !== undefined && !isBlockBytes(blockBytes)) {
+      const range = `a power of two from ${blockBytesMin} to ${blockBytesMax}`
+      throw new FileError(FileCode.BadArgument, `the block size must be ${range}`, { blockBytes })
+    }
+    const { replicasMax } = this.options
+    if (replicas === undefined) return
+    if (!Number.isInteger(replicas) || replicas < 1 || replicas > replicasMax) {
+      const message = `replicas must be from 1 to ${replicasMax}: the world has ${replicasMax} storing Processors`
+      throw new FileError(FileCode.BadArgument, message, { replicas, replicasMax })
+    }
+  }
+}
+
+export function requireTarget(resolved: Resolved): OpenObject {
+  if (resolved.target !== undefined) return resolved.target
+  const path = joinPath(resolved.names)
+  throw new FileError(FileCode.NotFound, `${path} does not exist`, { path })
+}
+
+export function requirePlace(resolved: Resolved, verb: string): Place {
+  if (resolved.place !== undefined) return resolved.place
+  throw new FileError(FileCode.BadPath, `the root directory cannot be ${verb}`, {})
+}
+
+export const isFile = (opened: OpenObject): boolean => opened.view.kind === fileKind
+export const isDirectory = (opened: OpenObject): boolean => opened.view.kind === directoryKind
+
+/** @throws FileError `filesystem/wrong-kind` */
+export function requireFile(names: readonly string[], opened: OpenObject): void {
+  if (isFile(opened)) return
+  throw new FileError(FileCode.WrongKind, `${joinPath(names)} is a directory`, { is: 'directory' })
+}
+
+/** @throws FileError `filesystem/wrong-kind` */
+export function requireDirectory(names: readonly string[], opened: OpenObject): void {
+  if (isDirectory(opened)) return
+  throw new FileError(FileCode.WrongKind, `${joinPath(names)} is a file`, { is: 'file' })
+}
+
+/** Preconditions against what a path led to. */
+export function expectResolved(conditions: Preconditions, resolved: Resolved): void {
+  checkPreconditions(conditions, resolved.target && etagOf(resolved.target.view))
+}
+
+/**
+ * True for done, false for "look again and retry".
+ * @throws FileError for what trying again does not mend.
+ */
+export function isDone(outcome: Outcome, path: string): boolean {
+  if (outcome.ok) return true
+  switch (outcome.code) {
+    case 'conflict':
+    case 'retry-base':
+      return false
+    case 'not-found':
+      throw new FileError(FileCode.NotFound, `${path} or its directory does not exist any more`, {})
+    case 'not-empty':
+      throw new FileError(FileCode.NotEmpty, `${path} is a directory with entries`, {})
+    case 'denied':
+      throw new FileError(FileCode.Denied, `no right to change ${path}`, {})
+    case 'cycle':
+      throw new FileError(FileCode.Cycle, 'a directory cannot be moved into itself', {})
+    case 'exhausted':
+      throw new FileError(FileCode.Full, 'a limit of the world is reached', {})
+    default:
+      throw new FileError(FileCode.Conflict, `the group refused the change: ${outcome.code}`, {
+        reason: outcome.code,
+      })
+  }
+}
+
+/**
+ * A look at what a change has made. When it fails the change stands all the same: an error that
+ * promises that nothing was changed must not leave from here.
+ *
+ * @throws FileError `filesystem/unconfirmed`
+ */
+export async function afterChange<Value>(look: () => Promise<Value>): Promise<Value> {
+  try {
+    return await look()
+  } catch (error) {
+    if (!isUnosysError(error)) throw error
+    const message = 'the change was made, and what it made could not be read'
+    throw new FileError(FileCode.Unconfirmed, message, {}, { cause: error })
+  }
+}
+
+/** What an error says when retries are used up. */
+export const conflict = (path: string): FileError =>
+  new FileError(FileCode.Conflict, `other writers kept changing ${path}`, { path })

@@ -1,0 +1,174 @@
+/** Making directories and volumes, listing, renaming and removing. */
+import { joinPath, parsePath } from '../namespace/index.ts'
+import { attributesOf } from '../objects/index.ts'
+import {
+  afterChange,
+  type Core,
+  conflict,
+  expectResolved,
+  isDirectory,
+  isDone,
+  requireDirectory,
+  requirePlace,
+  requireTarget,
+} from './core.ts'
+import { FileCode, FileError } from './errors.ts'
+import { directoryKind, etagOf, infoOf } from './info.ts'
+import type { CallContext, Creation, FileInfo, FileSystem, Preconditions } from './interface.ts'
+import { attemptsMax } from './limits.ts'
+import { checkPreconditions, isConditional } from './preconditions.ts'
+
+/** @see FileSystem.makeDirectory */
+export async function makeDirectory(
+  core: Core,
+  path: string,
+  options: Creation & Preconditions & { readonly parents?: boolean; readonly volume?: boolean },
+  context: CallContext,
+): Promise<FileInfo> {
+  core.checkCreation(options)
+  const names = parsePath(path)
+  if (options.parents === true) {
+    for (let depth = 1; depth < names.length; depth++) {
+      await makeOne(core, names.slice(0, depth), { existing: 'keep' }, context)
+    }
+  }
+  const existing = options.parents === true ? 'keep' : 'refuse'
+  return makeOne(core, names, { ...options, existing }, context)
+}
+
+async function makeOne(
+  core: Core,
+  names: readonly string[],
+  options: Creation &
+    Preconditions & { readonly volume?: boolean; readonly existing: 'keep' | 'refuse' },
+  context: CallContext,
+): Promise<FileInfo> {
+  const { crypto, files, namespace } = core.options
+  const path = joinPath(names)
+  const call = core.objectCall(context)
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const resolved = await namespace.resolve(names, core.nameCall(context))
+    expectResolved(options, resolved)
+    const { requestId } = core.requestId('MKDIR', path, context)
+    if (resolved.target !== undefined) {
+      const isOurs = options.existing === 'keep' || (await core.wasDone(requestId, context))
+      if (isOurs) requireDirectory(names, resolved.target)
+      else throw new FileError(FileCode.Exists, `${path} exists already`, { path })
+      return infoOf(crypto, names, resolved.target)
+    }
+    const place = requirePlace(resolved, 'made')
+    const { view, keys } = place.directory
+    const drawn = files.draw({
+      kind: directoryKind,
+      domainKey: await namespace.domainKeyOf(place.directory, core.nameCall(context)),
+      replicas: options.replicas ?? view.replicas,
+      attributes: {
+        volume: options.volume === true,
+        blockBytes: options.blockBytes ?? attributesOf(crypto, view, keys).blockBytes,
+      },
+    })
+    const operations = [drawn.create, namespace.link(place, drawn.object, 0)]
+    if (!isDone(await call.submit(operations, requestId), path)) continue
+    const made = await afterChange(async () =>
+      requireTarget(await namespace.resolve(names, core.nameCall(context))),
+    )
+    return infoOf(crypto, names, made)
+  }
+  throw conflict(path)
+}
+
+/** @see FileSystem.list */
+export async function listDirectory(
+  core: Core,
+  path: string,
+  page: Parameters<FileSystem['list']>[1],
+  context: CallContext,
+): Promise<Awaited<ReturnType<FileSystem['list']>>> {
+  const { crypto, namespace } = core.options
+  const { names, target } = await core.require(path, context)
+  requireDirectory(names, target)
+  const listed = await namespace.list(target, page, core.nameCall(context))
+  return {
+    directory: infoOf(crypto, names, target),
+    entries: listed.children.map((child) => infoOf(crypto, [...names, child.name], child)),
+    cursor: listed.cursor,
+    damagedCount: listed.damagedCount,
+  }
+}
+
+/** @see FileSystem.rename */
+export async function renamePath(
+  core: Core,
+  request: { readonly from: string; readonly to: string },
+  options: Preconditions & { readonly replace?: boolean },
+  context: CallContext,
+): Promise<FileInfo> {
+  const { crypto, namespace } = core.options
+  const toPath = joinPath(parsePath(request.to))
+  const fromPath = joinPath(parsePath(request.from))
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const { requestId } = core.requestId('RENAME', `${fromPath}\n${toPath}`, context)
+    const from = await core.resolve(fromPath, context)
+    if (from.target === undefined && (await core.wasDone(requestId, context))) {
+      const moved = await core.require(toPath, context)
+      return infoOf(crypto, moved.names, moved.target)
+    }
+    const source = requireTarget(from)
+    const place = requirePlace(from, 'renamed')
+    checkPreconditions(options, etagOf(source.view))
+    if (fromPath === toPath) return infoOf(crypto, from.names, source)
+    if (toPath.startsWith(`${fromPath}/`)) {
+      throw new FileError(FileCode.Cycle, 'a directory cannot be moved into itself', {})
+    }
+    const to = await core.resolve(toPath, context)
+    const toPlace = requirePlace(to, 'replaced')
+    if (to.target !== undefined) {
+      if (options.replace !== true)
+        throw new FileError(FileCode.Exists, `${toPath} exists already`, {})
+      if (isDirectory(to.target) !== isDirectory(source)) {
+        const is = isDirectory(to.target) ? 'directory' : 'file'
+        throw new FileError(FileCode.WrongKind, `${toPath} is a ${is}`, { is })
+      }
+    }
+    if (from.entry === undefined) continue
+    const operation = namespace.rename(
+      { place, seq: from.entry.seq, object: from.entry.object },
+      { place: toPlace, seq: to.entry?.seq ?? 0 },
+    )
+    const outcome = await core.objectCall(context).submit([operation], requestId)
+    if (!isDone(outcome, fromPath)) continue
+    const moved = await afterChange(() => core.require(toPath, context))
+    return infoOf(crypto, moved.names, moved.target)
+  }
+  throw conflict(fromPath)
+}
+
+/** @see FileSystem.remove */
+export async function removePath(
+  core: Core,
+  path: string,
+  options: Preconditions,
+  context: CallContext,
+): Promise<void> {
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const { requestId } = core.requestId('DELETE', path, context)
+    const found = await core.resolve(path, context)
+    if (found.target === undefined && (await core.wasDone(requestId, context))) return
+    const target = requireTarget(found)
+    const place = requirePlace(found, 'removed')
+    checkPreconditions(options, etagOf(target.view))
+    if (found.entry === undefined) continue
+    if (isDirectory(target) && target.view.entryCount > 0) {
+      throw new FileError(FileCode.NotEmpty, `${path} is a directory with entries`, { path })
+    }
+    const unlink = core.options.namespace.unlink(place, found.entry.seq)
+    // Only what was seen is removed: a conditional delete must not delete a newer version.
+    const operations = [unlink, { op: 'delete', object: found.entry.object }] as const
+    const outcome = await core.objectCall(context).submit(operations, requestId)
+    if (isDone(outcome, path)) return
+    if (isConditional(options)) {
+      throw new FileError(FileCode.Precondition, `${path} was changed meanwhile`, {})
+    }
+  }
+  throw conflict(path)
+}

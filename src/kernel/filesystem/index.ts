@@ -1,0 +1,6 @@
+export * from './errors.ts'
+export { asFileError } from './failures.ts'
+export type { FileSystemOptions } from './filesystem.ts'
+export { createFileSystem } from './filesystem.ts'
+export * from './interface.ts'
+export { patchBytesMax } from './limits.ts'

@@ -1,0 +1,10 @@
+/** Limits of the file system. Sizes in bytes. */
+
+/** Body of one write inside a file: held in memory so that the change is atomic. */
+export const patchBytesMax = 8 * 1024 * 1024
+
+/** Attempts of a change to a directory that meets another writer. */
+export const attemptsMax = 8
+
+/** Blocks of one page of a block map. */
+export const blockMapCountMax = 4_096

@@ -1,0 +1,212 @@
+/** Creating and replacing whole files. */
+import { joinPath, type Place, parsePath, type Resolved } from '../namespace/index.ts'
+import type { NewObject } from '../objects/index.ts'
+import { attributesOf } from '../objects/index.ts'
+import { exactly } from './bodies.ts'
+import {
+  afterChange,
+  type Core,
+  conflict,
+  expectResolved,
+  isDone,
+  type Outcome,
+  requireFile,
+  requirePlace,
+} from './core.ts'
+import { makeDirectory } from './directories.ts'
+import { FileCode, FileError } from './errors.ts'
+import { etagOf, fileKind, infoOf } from './info.ts'
+import type { CallContext, FileInfo, FileSystem } from './interface.ts'
+import { attemptsMax } from './limits.ts'
+import { isConditional } from './preconditions.ts'
+
+type WriteOptions = Parameters<FileSystem['write']>[2]
+type Written = Awaited<ReturnType<FileSystem['write']>>
+
+/** @see FileSystem.write */
+export async function writeFile(
+  core: Core,
+  request: { readonly path: string; readonly body: AsyncIterable<Uint8Array> },
+  options: WriteOptions,
+  context: CallContext,
+): Promise<Written> {
+  const { path } = request
+  core.checkCreation(options)
+  if (options.parents === true) await makeParents(core, path, context)
+  let body: AsyncIterable<Uint8Array> = exactly(request.body, options.expectedBytes)
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const resolved = await core.resolve(path, context)
+    expectResolved(options, resolved)
+    const place = requirePlace(resolved, 'written')
+    if (resolved.target === undefined) {
+      return createFile(core, { path, place, body }, options, context)
+    }
+    const outcome = await replaceContent(core, { resolved, path, body }, options, context)
+    if ('info' in outcome) return { info: outcome.info, created: false }
+    // Its object went while the content was stored, for another one of that name or for none. The
+    // application's stream is used up; what was stored of it goes into what is there now.
+    body = outcome.again
+  }
+  throw conflict(path)
+}
+
+async function makeParents(core: Core, path: string, context: CallContext): Promise<void> {
+  const names = parsePath(path)
+  if (names.length < 2) return
+  await makeDirectory(core, joinPath(names.slice(0, -1)), { parents: true }, context)
+}
+
+async function replaceContent(
+  core: Core,
+  request: {
+    readonly resolved: Resolved
+    readonly path: string
+    readonly body: AsyncIterable<Uint8Array>
+  },
+  options: WriteOptions,
+  context: CallContext,
+): Promise<{ readonly info: FileInfo } | { readonly again: AsyncIterable<Uint8Array> }> {
+  const { resolved, path, body } = request
+  const { target, names } = resolved
+  if (target === undefined) throw conflict(path)
+  requireFile(names, target)
+  const { crypto, files } = core.options
+  const { view, keys } = target
+  const { blockBytes } = attributesOf(crypto, view, keys)
+  refuseOther('block size', options.blockBytes, blockBytes)
+  refuseOther('number of replicas', options.replicas, view.replicas)
+  const call = core.objectCall(context)
+  const seenSeq = isConditional(options) ? view.seq : undefined
+  const { replace, size, reread } = await files.store(
+    { object: view.object, keys, replicas: view.replicas, blockBytes, seenSeq, isNew: false },
+    body,
+    { call, beforeStage: async () => undefined },
+  )
+  const { requestId } = core.requestId('PUT', path, context)
+  const result = await call.submit([replace], requestId)
+  if (!result.ok && result.code === 'not-found') return { again: reread() }
+  const done = isDone(result, path)
+  if (!done && seenSeq !== undefined) {
+    throw new FileError(FileCode.Precondition, `${path} was changed meanwhile`, {})
+  }
+  if (!done) throw conflict(path)
+  const wrote = {
+    object: view.object,
+    seq: seqOf(result, 0),
+    size,
+    blockBytes,
+    replicas: view.replicas,
+  }
+  return { info: await describe(core, path, wrote, context) }
+}
+
+type Wrote = {
+  readonly object: NewObject['object']
+  readonly seq: number
+} & Pick<FileInfo, 'size' | 'blockBytes' | 'replicas'>
+
+const seqOf = (outcome: Outcome, index: number): number =>
+  outcome.ok ? (outcome.seqs[index] ?? 0) : 0
+
+/**
+ * What an application is told of its write. Others may have written since: the etag is of this
+ * write, or a condition on it would hold for contents that the application has never seen. (The
+ * answer to a repeated request is that to the first one, which may have made another object.)
+ */
+async function describe(
+  core: Core,
+  path: string,
+  wrote: Wrote,
+  context: CallContext,
+): Promise<FileInfo> {
+  const { names, target } = await afterChange(() => core.require(path, context))
+  const info = infoOf(core.options.crypto, names, target)
+  const { object, seq, ...facts } = wrote
+  if (context.idempotencyKey !== undefined) return info
+  return { ...info, ...facts, kind: 'file', id: object, etag: etagOf({ object, seq }) }
+}
+
+function refuseOther(what: string, wanted: number | undefined, is: number): void {
+  if (wanted === undefined || wanted === is) return
+  const message = `the ${what} of a file is chosen at its creation; this one has ${is}`
+  throw new FileError(FileCode.BadArgument, message, { is, wanted })
+}
+
+async function createFile(
+  core: Core,
+  request: {
+    readonly path: string
+    readonly place: Place
+    readonly body: AsyncIterable<Uint8Array>
+  },
+  options: WriteOptions,
+  context: CallContext,
+): Promise<Written> {
+  const { path, place, body } = request
+  const { crypto, files, namespace } = core.options
+  const { directory } = place
+  const defaults = attributesOf(crypto, directory.view, directory.keys)
+  const blockBytes = options.blockBytes ?? defaults.blockBytes
+  const replicas = Math.min(options.replicas ?? directory.view.replicas, core.options.replicasMax)
+  const domainKey = await namespace.domainKeyOf(directory, core.nameCall(context))
+  const drawn = files.draw({
+    kind: fileKind,
+    domainKey,
+    replicas,
+    attributes: { volume: false, blockBytes },
+  })
+  const call = core.objectCall(context)
+  let isCreated = false
+  const beforeStage = async (): Promise<void> => {
+    if (isCreated) return
+    if (!isDone(await call.submit([drawn.create]), path)) throw conflict(path)
+    isCreated = true
+  }
+  const target = { object: drawn.object, keys: drawn.keys, replicas, blockBytes }
+  try {
+    const stored = await files.store({ ...target, seenSeq: undefined, isNew: true }, body, {
+      call,
+      beforeStage,
+    })
+    const create = isCreated ? [] : [drawn.create]
+    const operations = [...create, stored.replace]
+    const facts = { size: stored.size, blockBytes, replicas }
+    return await linkNew(core, { path, drawn, operations, facts }, options, context)
+  } catch (error) {
+    // What was created and never linked is dropped by the section in its own time; do it now if
+    // we can, and give the caller the first error whatever becomes of that.
+    if (isCreated) await Promise.allSettled([call.submit([{ op: 'delete', object: drawn.object }])])
+    throw error
+  }
+}
+
+/** Give the new file its name; another writer of the same name makes it a replacement. */
+async function linkNew(
+  core: Core,
+  request: {
+    readonly path: string
+    readonly drawn: NewObject
+    /** The last of them is the replacement of its content. */
+    readonly operations: readonly NewObject['create'][]
+    readonly facts: Omit<Wrote, 'object' | 'seq'>
+  },
+  options: WriteOptions,
+  context: CallContext,
+): Promise<Written> {
+  const { path, drawn, operations, facts } = request
+  const call = core.objectCall(context)
+  const { requestId } = core.requestId('PUT', path, context)
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const resolved = await core.resolve(path, context)
+    expectResolved(options, resolved)
+    if (resolved.target !== undefined) requireFile(resolved.names, resolved.target)
+    const place = requirePlace(resolved, 'written')
+    const seenSeq = resolved.entry?.seq ?? 0
+    const link = core.options.namespace.link(place, drawn.object, seenSeq)
+    const outcome = await call.submit([...operations, link], requestId)
+    if (!isDone(outcome, path)) continue
+    const wrote = { ...facts, object: drawn.object, seq: seqOf(outcome, operations.length - 1) }
+    return { info: await describe(core, path, wrote, context), created: seenSeq === 0 }
+  }
+  throw conflict(path)
+}

@@ -1,0 +1,224 @@
+/**
+ * Asking all members and counting equal answers. A write is done, and a read is linearizable, when
+ * q members gave the same answer: any q share a correct member with any other q. The links sign
+ * every envelope, so an answer needs no signature of its own.
+ */
+import { isUnosysError, type UnosysError } from '../../base/error.ts'
+import type { NodeId } from '../../base/ids.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Crypto } from '../../ports/crypto.ts'
+import { channels, type Links } from '../links/index.ts'
+import { GroupCode, GroupError } from './errors.ts'
+import type { CallOptions } from './interface.ts'
+import { reachWaitMs, retryFirstMs, retryLongestMs } from './limits.ts'
+import type { Member } from './member.ts'
+import { pack, unpack } from './packing.ts'
+import { Tally } from './tally.ts'
+import { decodeGroupRequest, encodeAddedReply, encodeReadReply } from './wire.ts'
+
+export type ClientOptions = {
+  readonly self: NodeId
+  readonly members: readonly NodeId[]
+  readonly quorum: number
+  readonly clock: Clock
+  readonly crypto: Crypto
+  readonly links: Links
+  /** This node's own member, if it is one. */
+  readonly member: Member | undefined
+}
+
+/** What the asked one says is wrong, or what is wrong on the way to it. */
+export function reasonOf(error: UnosysError): string {
+  const { detail } = error
+  const says = typeof detail === 'object' && detail !== null && 'peerCode' in detail
+  return says && typeof detail.peerCode === 'string' ? detail.peerCode : error.code
+}
+
+/** A call with its deadline turned into a signal that is listened to once. */
+export class Call {
+  readonly signal: AbortSignal
+  readonly deadlineAtMs: number
+  readonly #clock: Clock
+  readonly #abort = new AbortController()
+  readonly #cancelTimer: () => void
+  readonly #outer: AbortSignal | undefined
+  readonly #onOuter = (): void => this.#abort.abort('cancelled')
+
+  constructor(clock: Clock, options: CallOptions) {
+    this.#clock = clock
+    this.signal = this.#abort.signal
+    this.deadlineAtMs = clock.monotonicMs() + options.deadlineMs
+    this.#outer = options.signal
+    this.#cancelTimer = clock.after(options.deadlineMs, () => this.#abort.abort('deadline'))
+    if (this.#outer?.aborted) this.#onOuter()
+    this.#outer?.addEventListener('abort', this.#onOuter, { once: true })
+  }
+
+  get leftMs(): number {
+    return Math.max(1, this.deadlineAtMs - this.#clock.monotonicMs())
+  }
+
+  get cancelled(): boolean {
+    return this.signal.reason === 'cancelled'
+  }
+
+  /** Resolves after `delayMs`, or at once when the call ends. */
+  pause(delayMs: number): Promise<void> {
+    if (this.signal.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        cancel()
+        this.signal.removeEventListener('abort', finish)
+        resolve()
+      }
+      const cancel = this.#clock.after(delayMs, finish)
+      this.signal.addEventListener('abort', finish, { once: true })
+    })
+  }
+
+  /** Stop everything that still runs for this call. */
+  end(): void {
+    this.#cancelTimer()
+    this.#outer?.removeEventListener('abort', this.#onOuter)
+    if (!this.signal.aborted) this.#abort.abort('done')
+  }
+}
+
+export type Ask = {
+  readonly request: Uint8Array
+  /** Ask a member again that failed to answer, until the call ends. */
+  readonly persist: boolean
+  /** Hears each time that a member is about to be asked. */
+  readonly onAsk?: (member: NodeId) => void
+  /** Hears each member's answer once; true ends the asking. */
+  readonly onAnswer: (member: NodeId, answer: Uint8Array) => boolean
+  /** Hears each failure's code. */
+  readonly onFailure?: (member: NodeId, code: string) => void
+}
+
+export class GroupClient {
+  readonly #options: ClientOptions
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+  }
+
+  get reachable(): readonly NodeId[] {
+    const { members, self, links } = this.#options
+    return members.filter((member) => member === self || links.isUp(member))
+  }
+
+  tally(needed: number): Tally {
+    return new Tally(this.#options.crypto, needed)
+  }
+
+  /**
+   * Waits until a quorum is reachable. @throws GroupError `group/unavailable`: nothing was sent.
+   */
+  async requireQuorum(call: Call): Promise<void> {
+    const { quorum, clock } = this.#options
+    const startMs = clock.monotonicMs()
+    for (let pauseMs = retryFirstMs; this.reachable.length < quorum; pauseMs *= 2) {
+      const waitedMs = clock.monotonicMs() - startMs
+      if (call.signal.aborted || waitedMs >= reachWaitMs) throw this.unavailable(call)
+      await call.pause(Math.min(pauseMs, retryLongestMs, reachWaitMs - waitedMs))
+    }
+  }
+
+  unavailable(call: Call): GroupError {
+    if (call.cancelled) return new GroupError(GroupCode.Cancelled, 'the caller gave up', {})
+    const { quorum, members } = this.#options
+    const reachable = this.reachable.length
+    const message = `${reachable} of ${members.length} group members answer, ${quorum} are needed`
+    return new GroupError(GroupCode.Unavailable, message, { needed: quorum, reachable })
+  }
+
+  /** Ask all members at once; resolves when `onAnswer` said so or when nobody is left to ask. */
+  async askAll(call: Call, ask: Ask): Promise<boolean> {
+    const stop = new AbortController()
+    const onEnd = (): void => stop.abort()
+    if (call.signal.aborted) return false
+    call.signal.addEventListener('abort', onEnd, { once: true })
+    let satisfied = false
+    const one = async (member: NodeId): Promise<void> => {
+      for (let pauseMs = retryFirstMs; !stop.signal.aborted; pauseMs *= 2) {
+        ask.onAsk?.(member)
+        const answer = await this.#askOne(member, ask, call, stop.signal)
+        if (stop.signal.aborted) return
+        if (answer !== undefined) {
+          if (ask.onAnswer(member, answer)) {
+            satisfied = true
+            stop.abort()
+          }
+          return
+        }
+        if (!ask.persist) return
+        await call.pause(Math.min(pauseMs, retryLongestMs))
+      }
+    }
+    const ended = new Promise<void>((resolve) => {
+      stop.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    await Promise.race([Promise.all(this.#options.members.map(one)), ended])
+    call.signal.removeEventListener('abort', onEnd)
+    stop.abort()
+    return satisfied
+  }
+
+  /** One member's answer, within `lateMs`. @throws LinkError, MemberRefused */
+  async ask(
+    member: NodeId,
+    request: Uint8Array,
+    limit: { readonly call: Call; readonly lateMs: number },
+  ): Promise<Uint8Array> {
+    const { call, lateMs } = limit
+    const deadlineMs = Math.min(call.leftMs, lateMs)
+    return this.#request(member, request, { deadlineMs, signal: call.signal })
+  }
+
+  async #askOne(
+    member: NodeId,
+    ask: Ask,
+    call: Call,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#request(member, ask.request, { deadlineMs: call.leftMs, signal })
+    } catch (error) {
+      if (signal.aborted) return undefined
+      if (!isUnosysError(error)) throw error
+      ask.onFailure?.(member, reasonOf(error))
+      return undefined
+    }
+  }
+
+  async #request(
+    member: NodeId,
+    request: Uint8Array,
+    limit: { readonly deadlineMs: number; readonly signal: AbortSignal },
+  ): Promise<Uint8Array> {
+    const { self, links } = this.#options
+    if (member === self) return this.answerHere(request, limit.signal)
+    const message = { channel: channels.group, ...pack(this.#options.crypto, request) }
+    return unpack(await links.request(member, message, limit))
+  }
+
+  /** What this node's member says; the links' handler for others uses it too. */
+  async answerHere(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const { member } = this.#options
+    if (member === undefined) {
+      throw new GroupError(GroupCode.Unavailable, 'this node is not a member of the group', {})
+    }
+    const decoded = decodeGroupRequest(request)
+    switch (decoded.kind) {
+      case 'submit':
+        return member.submit(decoded.batch, signal)
+      case 'read':
+        return encodeReadReply(await member.read(decoded.queries, decoded.atHeight))
+      case 'page':
+        return member.page(decoded.page)
+      case 'added':
+        return encodeAddedReply(await member.added(decoded.fromHeight, decoded.countMax))
+    }
+  }
+}

@@ -1,0 +1,280 @@
+import { compareText } from '../../base/bytes.ts'
+import { isUnosysError } from '../../base/error.ts'
+import type { NodeId } from '../../base/ids.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Crypto } from '../../ports/crypto.ts'
+import type { Consensus } from '../consensus/interface.ts'
+import { channels, type Links } from '../links/index.ts'
+import {
+  type Answer,
+  type CommandResult,
+  decodeAnswers,
+  decodePage,
+  decodeResults,
+  encodeSignedBatch,
+  type Page,
+  type PageRequest,
+  type Query,
+  type SignedBatch,
+  verifyPage,
+} from '../section/index.ts'
+import { Call, GroupClient, reasonOf } from './client.ts'
+import { GroupCode, GroupError } from './errors.ts'
+import type { AddedList, CallOptions, Group } from './interface.ts'
+import { pageLateMs, settleMs } from './limits.ts'
+import type { Member } from './member.ts'
+import { pack, unpack } from './packing.ts'
+import {
+  decodeAddedList,
+  decodeAddedReply,
+  decodeReadReply,
+  encodeGroupRequest,
+  type ReadReply,
+} from './wire.ts'
+
+export type GroupOptions = {
+  readonly self: NodeId
+  /** Sorted by node id. */
+  readonly members: readonly NodeId[]
+  /** n − ⌊(n − 1)/3⌋ of consensus' configuration, and the liars it allows. */
+  readonly quorum: number
+  readonly liarsMax: number
+  readonly clock: Clock
+  readonly crypto: Crypto
+  readonly links: Links
+  /** Both set on a member of the group, both absent elsewhere. */
+  readonly member: Member | undefined
+  readonly consensus: Consensus | undefined
+}
+
+/** @see Group. Answers the links' channel `group` from the moment it is made. */
+export function createGroup(options: GroupOptions): Group {
+  const client = new GroupClient(options)
+  options.links.handle(channels.group, {
+    onRequest: async (message, signal) =>
+      pack(options.crypto, await client.answerHere(unpack(message), signal)),
+  })
+  return new GroupCalls(options, client)
+}
+
+class GroupCalls implements Group {
+  readonly #options: GroupOptions
+  readonly #client: GroupClient
+  #heightSeen = 0
+
+  constructor(options: GroupOptions, client: GroupClient) {
+    this.#options = options
+    this.#client = client
+  }
+
+  async start(): Promise<void> {
+    await this.#options.consensus?.start()
+    this.#options.member?.open()
+  }
+
+  async stop(): Promise<void> {
+    await this.#options.consensus?.stop()
+  }
+
+  async submit(batch: SignedBatch, options: CallOptions): Promise<readonly CommandResult[]> {
+    return this.#within(options, async (call) => {
+      await this.#client.requireQuorum(call)
+      const request = encodeGroupRequest({ kind: 'submit', batch: encodeSignedBatch(batch) })
+      const tally = this.#client.tally(this.#options.quorum)
+      /** Members that may have taken the batch: asked, and have not refused. */
+      const open = new Set<NodeId>()
+      let results: readonly CommandResult[] | undefined
+      await this.#client.askAll(call, {
+        request,
+        persist: true,
+        onAnswer: (member, answer) => {
+          if (!tally.add(member, answer)) return false
+          results = decodeResults(answer)
+          return true
+        },
+        onAsk: (member) => open.add(member),
+        onFailure: (member, code) => {
+          if (refusals.has(code)) open.delete(member)
+        },
+      })
+      if (results !== undefined) return results
+      if (call.cancelled) throw new GroupError(GroupCode.Cancelled, 'the caller gave up', {})
+      if (open.size === 0) {
+        throw new GroupError(GroupCode.Overloaded, 'the group has more to do than it takes', {})
+      }
+      const { quorum } = this.#options
+      const message = `only ${tally.largest} of ${quorum} needed members confirmed in time`
+      throw new GroupError(GroupCode.Unconfirmed, message, {
+        needed: quorum,
+        reachable: tally.largest,
+      })
+    })
+  }
+
+  async read(queries: readonly Query[], options: CallOptions): Promise<readonly Answer[]> {
+    return this.#within(options, async (call) => {
+      await this.#client.requireQuorum(call)
+      let atHeight = 0
+      while (!call.signal.aborted) {
+        const { agreed, settleAt } = await this.#readOnce(queries, atHeight, call)
+        if (agreed !== undefined) {
+          this.#heightSeen = Math.max(this.#heightSeen, agreed.height)
+          return decodeAnswers(agreed.answers)
+        }
+        // Members executed different heights: settle on the highest, which holds all done writes.
+        const settle = atHeight === 0 && settleAt !== undefined
+        atHeight = settle ? settleAt : 0
+        if (!settle) await call.pause(settleMs)
+      }
+      throw this.#client.unavailable(call)
+    })
+  }
+
+  /**
+   * One round: equal answers of a quorum, or the highest height that a quorum's members named. Of
+   * fewer members it would say nothing: a done write may be known to none of them.
+   */
+  async #readOnce(
+    queries: readonly Query[],
+    atHeight: number,
+    call: Call,
+  ): Promise<{ agreed: ReadReply | undefined; settleAt: number | undefined }> {
+    const { quorum, members, liarsMax } = this.#options
+    const tally = this.#client.tally(quorum)
+    let agreed: ReadReply | undefined
+    let highest = 0
+    let failed = 0
+    let tooLarge = 0
+    const hopeless = (): boolean => {
+      const open = members.length - tally.answerCount - failed
+      return tally.answerCount >= quorum && tally.largest + open < quorum
+    }
+    await this.#client.askAll(call, {
+      request: encodeGroupRequest({ kind: 'read', queries, atHeight }),
+      persist: false,
+      onAnswer: (member, bytes) => {
+        const reply = parse(() => decodeReadReply(bytes))
+        if (reply === undefined) {
+          failed++
+          return hopeless()
+        }
+        highest = Math.max(highest, reply.height)
+        if (tally.add(member, reply.answers)) agreed = reply
+        return agreed !== undefined || hopeless()
+      },
+      onFailure: (_member, code) => {
+        failed++
+        if (code === 'group/too-large') tooLarge++
+      },
+    })
+    if (agreed === undefined && tooLarge > liarsMax) {
+      throw new GroupError(GroupCode.TooLarge, 'the answer does not fit a message', {})
+    }
+    return { agreed, settleAt: tally.answerCount >= quorum ? highest : undefined }
+  }
+
+  async page(request: PageRequest, options: CallOptions): Promise<Page> {
+    return this.#within(options, async (call) => {
+      await this.#client.requireQuorum(call)
+      const bytes = encodeGroupRequest({ kind: 'page', page: request })
+      const self = this.#options.self
+      const members = [...this.#client.reachable].sort((a, b) =>
+        a === self ? -1 : b === self ? 1 : compareText(a, b),
+      )
+      for (let lateMs = pageLateMs; !call.signal.aborted; lateMs *= 2) {
+        const { found, gone } = await this.#pageOnce(request, bytes, { members, call, lateMs })
+        if (found !== undefined) return found
+        if (gone > this.#options.liarsMax) {
+          throw new GroupError(GroupCode.RootGone, 'that listing is too old: begin a newer one', {})
+        }
+        await call.pause(settleMs)
+      }
+      throw this.#client.unavailable(call)
+    })
+  }
+
+  /** Ask one member after the other; a late one is passed over. */
+  async #pageOnce(
+    request: PageRequest,
+    bytes: Uint8Array,
+    round: { readonly members: readonly NodeId[]; readonly call: Call; readonly lateMs: number },
+  ): Promise<{ found: Page | undefined; gone: number }> {
+    const { members, call } = round
+    let gone = 0
+    for (const member of members) {
+      if (call.signal.aborted) break
+      try {
+        const found = decodePage(await this.#client.ask(member, bytes, round))
+        if (verifyPage(this.#options.crypto, request, found)) return { found, gone }
+      } catch (error) {
+        if (call.signal.aborted) break
+        if (!isUnosysError(error)) throw error
+        if (reasonOf(error) === 'group/root-gone') gone++
+      }
+    }
+    return { found: undefined, gone }
+  }
+
+  async addedLists(
+    input: { readonly fromHeight: number; readonly countMax: number },
+    options: CallOptions,
+  ): Promise<{ readonly lists: readonly AddedList[]; readonly nextHeight: number }> {
+    const { member, liarsMax } = this.#options
+    if (member !== undefined) {
+      const { lists, nextHeight } = await member.added(input.fromHeight, input.countMax)
+      return { lists: lists.map(decodeAddedList), nextHeight }
+    }
+    return this.#within(options, async (call) => {
+      const tally = this.#client.tally(liarsMax + 1)
+      let agreed: Uint8Array | undefined
+      await this.#client.askAll(call, {
+        request: encodeGroupRequest({ kind: 'added', ...input }),
+        persist: false,
+        onAnswer: (from, answer) => {
+          if (tally.add(from, answer)) agreed = answer
+          return agreed !== undefined
+        },
+      })
+      if (agreed === undefined) throw this.#client.unavailable(call)
+      const { lists, nextHeight } = decodeAddedReply(agreed)
+      this.#heightSeen = Math.max(this.#heightSeen, nextHeight - 1)
+      return { lists: lists.map(decodeAddedList), nextHeight }
+    })
+  }
+
+  status(): ReturnType<Group['status']> {
+    const { members, quorum, member, consensus } = this.#options
+    const status = consensus?.status()
+    return {
+      memberCount: members.length,
+      quorum,
+      reachableCount: this.#client.reachable.length,
+      height: member?.height ?? this.#heightSeen,
+      view: status?.view ?? 0,
+      catchingUp: status?.catchingUp ?? false,
+      freedBytes: member?.freedBytes ?? 0,
+    }
+  }
+
+  async #within<Value>(options: CallOptions, work: (call: Call) => Promise<Value>): Promise<Value> {
+    const call = new Call(this.#options.clock, options)
+    try {
+      return await work(call)
+    } finally {
+      call.end()
+    }
+  }
+}
+
+/** Codes that say that a batch was not taken. */
+const refusals: ReadonlySet<string> = new Set(['group/overloaded', 'link/overloaded'])
+
+/** Undefined for an answer that does not decode: its sender counts as silent. */
+function parse<Value>(read: () => Value): Value | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (isUnosysError(error, 'base/malformed')) return undefined
+    throw error
+  }
+}

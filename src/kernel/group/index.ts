@@ -1,0 +1,7 @@
+export * from './errors.ts'
+export type { GroupOptions } from './group.ts'
+export { createGroup } from './group.ts'
+export * from './interface.ts'
+export { pageEntriesMax, queriesMax } from './limits.ts'
+export type { MemberOptions } from './member.ts'
+export { Member } from './member.ts'

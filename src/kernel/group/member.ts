@@ -1,0 +1,390 @@
+/**
+ * The member's side: executes the log with the pure section, keeps recent states, answers
+ * submitters when what they submitted is durable, and answers reads.
+ *
+ * A read may ask for one exact height, because members that execute at different speeds give
+ * different answers although nothing is wrong: the reader then settles on the highest height that
+ * it has seen, and a member answers from its kept state of that height.
+ */
+import { assert } from '../../base/assert.ts'
+import { fromUtf8, toHex, utf8 } from '../../base/bytes.ts'
+import { decode, encode } from '../../base/codec.ts'
+import { isUnosysError, UnosysError } from '../../base/error.ts'
+import type { WorldId } from '../../base/ids.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Crypto } from '../../ports/crypto.ts'
+import type { Journal, JournalWrite } from '../../ports/journal.ts'
+import type { Application, CommittedBlock } from '../consensus/interface.ts'
+import {
+  type Answer,
+  answer,
+  decodeSignedBatch,
+  decodeState,
+  encodeAnswers,
+  encodePage,
+  encodeResults,
+  encodeState,
+  execute,
+  isBatchSigned,
+  type PageRequest,
+  page,
+  type Query,
+  recallResults,
+  SectionError,
+  type SectionState,
+  type SignedBatch,
+} from '../section/index.ts'
+import {
+  answerBytesMax,
+  decodedBytesMax,
+  heightWaitMs,
+  historyHeightsMax,
+  listBytesMax,
+  listHeightsMax,
+  recentBatchesMax,
+  recentBytesMax,
+  snapshotHeights,
+  snapshotLogBytes,
+  waitedBatchesMax,
+  waitersPerBatchMax,
+} from './limits.ts'
+import { type AddedReply, encodeAddedList, type ReadReply } from './wire.ts'
+
+export type MemberOptions = {
+  readonly world: WorldId
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly journal: Journal
+  readonly initialState: SectionState
+  /** Puts an item into the consensus pool; false when it is full. */
+  readonly pool: (item: Uint8Array) => boolean
+}
+
+/** A member refuses; the asker sees the code as `peerCode`. */
+export class MemberRefused extends UnosysError<
+  'group/overloaded' | 'group/root-gone' | 'group/behind' | 'group/too-large',
+  Record<string, never>
+> {}
+
+type Waiter = { readonly resolve: (results: Uint8Array) => void }
+
+const snapshotPrefix = 'group/snapshot/'
+const snapshotHeadKey = utf8('group/snapshot-head')
+const addedPrefix = 'group/added/'
+const hexHeight = (height: number): string => height.toString(16).padStart(14, '0')
+const snapshotKey = (index: number): Uint8Array => utf8(snapshotPrefix + hexHeight(index))
+const addedKey = (height: number): Uint8Array => utf8(addedPrefix + hexHeight(height))
+const heightOf = (key: Uint8Array): number =>
+  Number.parseInt((fromUtf8(key) ?? '').slice(addedPrefix.length), 16)
+const chunkCountMax = 65_536
+
+export class Member implements Application {
+  readonly #options: MemberOptions
+  #state: SectionState
+  #height = 0
+  /** Executed and durable: what readers may see. */
+  #durableHeight = 0
+  readonly #history = new Map<number, SectionState>()
+  readonly #executed = new Map<number, readonly (readonly [string, Uint8Array])[]>()
+  readonly #waiters = new Map<string, Waiter[]>()
+  readonly #heightWaiters = new Set<{ readonly height: number; readonly wake: () => void }>()
+  readonly #decoded = new Map<string, { readonly batch: SignedBatch; readonly bytes: number }>()
+  #decodedBytes = 0
+  /** Encoded results of the newest durable batches, oldest first. */
+  readonly #recent = new Map<string, Uint8Array>()
+  #recentBytes = 0
+  #oldestKept = 0
+  #isOpen = false
+  #logBytesSinceSnapshot = 0
+  #snapshotHeight = 0
+  #snapshotChunkCount = 0
+
+  constructor(options: MemberOptions) {
+    this.#options = options
+    this.#state = options.initialState
+    this.#history.set(0, this.#state)
+  }
+
+  /**
+   * The log is replayed: from now on, what this member answers is as new as what it acknowledged
+   * before it stopped. A read answered earlier could miss a write that is done.
+   */
+  open(): void {
+    this.#isOpen = true
+  }
+
+  get height(): number {
+    return this.#durableHeight
+  }
+
+  get freedBytes(): number {
+    return this.#state.freedBytes
+  }
+
+  /** Load the last snapshot; consensus then replays from the height after the returned one. */
+  async restore(): Promise<number> {
+    const { journal, crypto } = this.#options
+    const head = await journal.get(snapshotHeadKey)
+    if (head === undefined) return 0
+    const { height, count } = decode(head, (reader) => ({
+      height: reader.u64(),
+      count: reader.u32(),
+    }))
+    assert(count <= chunkCountMax, 'snapshots are written within their limit')
+    const chunks: Uint8Array[] = []
+    for (let index = 0; index < count; index++) {
+      const chunk = await journal.get(snapshotKey(index))
+      if (chunk === undefined)
+        throw new SectionError('section/malformed', 'a snapshot chunk is gone', {
+          what: 'snapshot',
+        })
+      chunks.push(chunk)
+    }
+    this.#state = decodeState(crypto, chunks)
+    this.#height = height
+    this.#durableHeight = height
+    this.#snapshotHeight = height
+    this.#snapshotChunkCount = count
+    this.#oldestKept = height
+    this.#history.clear()
+    this.#history.set(height, this.#state)
+    return height
+  }
+
+  isValid(item: Uint8Array): boolean {
+    try {
+      const batch = decodeSignedBatch(item)
+      if (!isBatchSigned(this.#options.crypto, this.#options.world, batch)) return false
+      this.#remember(this.keyOf(item), batch, item.length)
+      return true
+    } catch (error) {
+      if (isUnosysError(error, 'base/malformed')) return false
+      throw error
+    }
+  }
+
+  keyOf(item: Uint8Array): string {
+    return toHex(this.#options.crypto.sha256(item))
+  }
+
+  /** Keep what validation decoded until it is executed, so that it is decoded once. */
+  #remember(key: string, batch: SignedBatch, bytes: number): void {
+    this.#takeDecoded(key)
+    this.#decoded.set(key, { batch, bytes })
+    this.#decodedBytes += bytes
+    while (this.#decodedBytes > decodedBytesMax) {
+      const oldest = this.#decoded.keys().next()
+      if (oldest.done === true) return
+      this.#takeDecoded(oldest.value)
+    }
+  }
+
+  #takeDecoded(key: string): SignedBatch | undefined {
+    const kept = this.#decoded.get(key)
+    if (kept === undefined) return undefined
+    this.#decoded.delete(key)
+    this.#decodedBytes -= kept.bytes
+    return kept.batch
+  }
+
+  execute(block: CommittedBlock): readonly JournalWrite[] {
+    assert(block.height === this.#height + 1, 'blocks are executed once, in order')
+    const keys = block.items.map((item) => this.keyOf(item))
+    const batches = block.items.map((item, index) => {
+      const key = keys[index] ?? ''
+      return this.#takeDecoded(key) ?? decodeSignedBatch(item)
+    })
+    const outcome = execute(
+      { crypto: this.#options.crypto, world: this.#options.world },
+      this.#state,
+      { height: block.height, timeMs: block.timeMs, batches },
+    )
+    this.#state = outcome.state
+    this.#height = block.height
+    this.#history.set(block.height, outcome.state)
+    const answers = outcome.results.map((results, index) => {
+      return [keys[index] ?? '', encodeResults(results)] as const
+    })
+    this.#executed.set(block.height, answers)
+    const writes: JournalWrite[] = []
+    if (outcome.added.length > 0) {
+      const value = encodeAddedList({ height: block.height, blocks: outcome.added })
+      writes.push({ kind: 'put', key: addedKey(block.height), value })
+    }
+    for (const item of block.items) this.#logBytesSinceSnapshot += item.length
+    return [...writes, ...this.#snapshotIfDue()]
+  }
+
+  #snapshotIfDue(): JournalWrite[] {
+    const due =
+      this.#logBytesSinceSnapshot >= snapshotLogBytes ||
+      this.#height - this.#snapshotHeight >= snapshotHeights
+    return due ? this.#snapshotWrites() : []
+  }
+
+  #snapshotWrites(): JournalWrite[] {
+    const chunks = encodeState(this.#state)
+    const writes: JournalWrite[] = chunks.map((value, index) => {
+      return { kind: 'put', key: snapshotKey(index), value }
+    })
+    if (this.#snapshotChunkCount > chunks.length) {
+      const from = snapshotKey(chunks.length)
+      writes.push({ kind: 'deleteRange', from, to: snapshotKey(this.#snapshotChunkCount) })
+    }
+    const value = encode((writer) => writer.u64(this.#height).u32(chunks.length))
+    writes.push({ kind: 'put', key: snapshotHeadKey, value })
+    this.#logBytesSinceSnapshot = 0
+    this.#snapshotHeight = this.#height
+    this.#snapshotChunkCount = chunks.length
+    return writes
+  }
+
+  onDurable(height: number): void {
+    for (let done = this.#durableHeight + 1; done <= height; done++) {
+      for (const [key, results] of this.#executed.get(done) ?? []) {
+        this.#keepRecent(key, results)
+        for (const waiter of this.#waiters.get(key) ?? []) waiter.resolve(results)
+        this.#waiters.delete(key)
+      }
+      this.#executed.delete(done)
+    }
+    this.#durableHeight = Math.max(this.#durableHeight, height)
+    while (this.#oldestKept <= this.#durableHeight - historyHeightsMax) {
+      this.#history.delete(this.#oldestKept++)
+    }
+    for (const waiter of [...this.#heightWaiters]) if (waiter.height <= height) waiter.wake()
+  }
+
+  /** A refusal stands in no session: without this, who asks after the block would wait in vain. */
+  #keepRecent(key: string, results: Uint8Array): void {
+    if (this.#recent.has(key)) return
+    this.#recent.set(key, results)
+    this.#recentBytes += results.length
+    for (const [oldest, kept] of this.#recent) {
+      if (this.#recent.size <= recentBatchesMax && this.#recentBytes <= recentBytesMax) return
+      this.#recent.delete(oldest)
+      this.#recentBytes -= kept.length
+    }
+  }
+
+  /** Have a batch ordered; its encoded results once executed and durable here. */
+  async submit(item: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const batch = decodeSignedBatch(item)
+    const done = recallResults(this.#options.crypto, this.#stateAt(this.#durableHeight), batch)
+    if (done !== undefined) return encodeResults(done)
+    const key = this.keyOf(item)
+    const refused = this.#recent.get(key)
+    if (refused !== undefined) return refused
+    signal.throwIfAborted()
+    const waiting = this.#waiters.get(key) ?? []
+    const full = waiting.length >= waitersPerBatchMax || this.#waiters.size >= waitedBatchesMax
+    // The bytes are a view into a frame; the pool keeps them.
+    if (full || !this.#options.pool(item.slice())) {
+      throw new MemberRefused('group/overloaded', 'the pool is full', {})
+    }
+    return this.#executedLater(key, waiting, signal)
+  }
+
+  #executedLater(key: string, waiting: Waiter[], signal: AbortSignal): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const waiter = {
+        resolve: (results: Uint8Array): void => {
+          signal.removeEventListener('abort', onAbort)
+          resolve(results)
+        },
+      }
+      waiting.push(waiter)
+      this.#waiters.set(key, waiting)
+      const onAbort = (): void => {
+        const left = (this.#waiters.get(key) ?? []).filter((other) => other !== waiter)
+        if (left.length === 0) this.#waiters.delete(key)
+        else this.#waiters.set(key, left)
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+    })
+  }
+
+  /** Answers at the newest durable height, or at exactly `atHeight` when it is not 0. */
+  async read(queries: readonly Query[], atHeight: number): Promise<ReadReply> {
+    if (!this.#isOpen) throw new MemberRefused('group/behind', 'the log is being replayed', {})
+    if (atHeight > this.#durableHeight) await this.#reached(atHeight)
+    const height = atHeight === 0 ? this.#durableHeight : atHeight
+    const state = this.#stateAt(height)
+    const answers: Answer[] = []
+    let bytes = 0
+    for (const query of queries) {
+      for (const one of answer(this.#options.crypto, state, [query])) {
+        answers.push(one)
+        bytes += reckonedBytes(one)
+      }
+      if (bytes > answerBytesMax) {
+        throw new MemberRefused('group/too-large', 'the answers do not fit a message', {})
+      }
+    }
+    return { height, answers: encodeAnswers(answers) }
+  }
+
+  #stateAt(height: number): SectionState {
+    const state = this.#history.get(height)
+    if (state === undefined) throw new MemberRefused('group/behind', 'that height is not kept', {})
+    return state
+  }
+
+  #reached(height: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const finish = (): void => {
+        cancel()
+        this.#heightWaiters.delete(waiter)
+      }
+      const wake = (): void => {
+        finish()
+        resolve()
+      }
+      const waiter = { height, wake }
+      const cancel = this.#options.clock.after(heightWaitMs, () => {
+        finish()
+        reject(new MemberRefused('group/behind', 'that height is not executed here yet', {}))
+      })
+      this.#heightWaiters.add(waiter)
+    })
+  }
+
+  /** A page with its proof; from the newest kept state whose directory has that root. */
+  page(request: PageRequest): Uint8Array {
+    for (let height = this.#durableHeight; height >= this.#oldestKept; height--) {
+      const found = page(this.#options.crypto, this.#stateAt(height), request)
+      if (found !== undefined) return encodePage(found)
+    }
+    throw new MemberRefused('group/root-gone', 'that root of the directory is not kept', {})
+  }
+
+  async added(fromHeight: number, countMax: number): Promise<AddedReply> {
+    const end = Math.min(this.#durableHeight + 1, fromHeight + Math.min(countMax, listHeightsMax))
+    if (fromHeight >= end) return { lists: [], nextHeight: fromHeight }
+    const entries = await this.#options.journal.range({
+      from: addedKey(fromHeight),
+      to: addedKey(end),
+      countMax: listHeightsMax,
+    })
+    const lists: Uint8Array[] = []
+    let bytes = 0
+    for (const { key, value } of entries) {
+      bytes += value.length
+      if (lists.length > 0 && bytes > listBytesMax) return { lists, nextHeight: heightOf(key) }
+      lists.push(value)
+    }
+    return { lists, nextHeight: end }
+  }
+}
+
+/** At least what the answer takes when encoded. */
+function reckonedBytes(one: Answer): number {
+  if (one.kind === 'domain') return 512 + (one.domain?.grants.length ?? 0) * 384
+  let bytes = 4 * 1024
+  if (one.kind !== 'object') return bytes
+  for (const { sealed, added } of one.object?.deltas ?? []) {
+    bytes += 128 + sealed.length + added.length * 80
+  }
+  return bytes
+}

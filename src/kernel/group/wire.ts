@@ -1,0 +1,109 @@
+/** Messages of the channel `group`. docs/spec/group.md has the table. */
+import { decode, encode } from '../../base/codec.ts'
+import {
+  type AddedBlock,
+  decodePageRequest,
+  decodeQueries,
+  encodePageRequest,
+  encodeQueries,
+  type PageRequest,
+  type Query,
+  readAddedBlock,
+  writeAddedBlock,
+} from '../section/index.ts'
+import type { AddedList } from './interface.ts'
+import { listHeightsMax, messageBytesMax } from './limits.ts'
+
+const Kind = { Submit: 1, Read: 2, Page: 3, Added: 4 } as const
+
+export type GroupRequest =
+  | { readonly kind: 'submit'; readonly batch: Uint8Array }
+  /** `atHeight` 0: at the newest executed height; otherwise at exactly that one. */
+  | { readonly kind: 'read'; readonly queries: readonly Query[]; readonly atHeight: number }
+  | { readonly kind: 'page'; readonly page: PageRequest }
+  | { readonly kind: 'added'; readonly fromHeight: number; readonly countMax: number }
+
+export function encodeGroupRequest(request: GroupRequest): Uint8Array {
+  return encode((writer) => {
+    switch (request.kind) {
+      case 'submit':
+        return writer.u8(Kind.Submit).blob(request.batch)
+      case 'read':
+        return writer.u8(Kind.Read).u64(request.atHeight).blob(encodeQueries(request.queries))
+      case 'page':
+        return writer.u8(Kind.Page).blob(encodePageRequest(request.page))
+      case 'added':
+        return writer.u8(Kind.Added).u64(request.fromHeight).u32(request.countMax)
+    }
+  })
+}
+
+/** @throws CodecError */
+export function decodeGroupRequest(bytes: Uint8Array): GroupRequest {
+  return decode(bytes, (reader): GroupRequest => {
+    switch (reader.oneOf(Object.values(Kind))) {
+      case Kind.Submit:
+        return { kind: 'submit', batch: reader.blob(messageBytesMax) }
+      case Kind.Read: {
+        const atHeight = reader.u64()
+        return { kind: 'read', atHeight, queries: decodeQueries(reader.blob(messageBytesMax)) }
+      }
+      case Kind.Page:
+        return { kind: 'page', page: decodePageRequest(reader.blob(messageBytesMax)) }
+      case Kind.Added:
+        return { kind: 'added', fromHeight: reader.u64(), countMax: reader.u32() }
+    }
+  })
+}
+
+/** The height that the answers are from, and the answers as the section encodes them. */
+export type ReadReply = { readonly height: number; readonly answers: Uint8Array }
+
+export const encodeReadReply = (reply: ReadReply): Uint8Array =>
+  encode((writer) => writer.u64(reply.height).blob(reply.answers), reply.answers.length + 12)
+
+/** @throws CodecError */
+export const decodeReadReply = (bytes: Uint8Array): ReadReply =>
+  decode(bytes, (reader) => ({ height: reader.u64(), answers: reader.blob(messageBytesMax) }))
+
+const addedBlocksMax = 65_536
+
+export const encodeAddedList = (list: AddedList): Uint8Array =>
+  encode((writer) => {
+    writer.u64(list.height).list(list.blocks, (inner, block) => {
+      writeAddedBlock(inner, block)
+      inner.u8(block.replicas)
+    })
+  })
+
+/** @throws CodecError */
+export const decodeAddedList = (bytes: Uint8Array): AddedList =>
+  decode(bytes, (reader) => ({
+    height: reader.u64(),
+    blocks: reader.list(addedBlocksMax, (inner) => {
+      const block: AddedBlock = readAddedBlock(inner)
+      return { ...block, replicas: inner.u8() }
+    }),
+  }))
+
+export type AddedReply = {
+  /** Encoded `AddedList`s, for heights that have any, ascending. */
+  readonly lists: readonly Uint8Array[]
+  /** The lists cover all heights from the request's to before this one. */
+  readonly nextHeight: number
+}
+
+export const encodeAddedReply = (reply: AddedReply): Uint8Array =>
+  encode((writer) => {
+    writer.u64(reply.nextHeight).list(reply.lists, (inner, list) => inner.blob(list))
+  })
+
+/** @throws CodecError */
+export const decodeAddedReply = (bytes: Uint8Array): AddedReply =>
+  decode(bytes, (reader) => {
+    const nextHeight = reader.u64()
+    return {
+      nextHeight,
+      lists: reader.list(listHeightsMax, (inner) => inner.blob(messageBytesMax)),
+    }
+  })

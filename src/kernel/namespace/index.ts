@@ -1,0 +1,7 @@
+export * from './errors.ts'
+export * from './interface.ts'
+export { nameBytesMax, pageEntriesMax, pathBytesMax } from './limits.ts'
+export type { NamespaceOptions, Place } from './namespace.ts'
+export { Namespace } from './namespace.ts'
+export { checkName, joinPath, parsePath } from './paths.ts'
+export type { OpenDirectory, OpenObject, Resolved } from './resolve.ts'

@@ -1,0 +1,160 @@
+/** Encodings of commands, signed batches and results, and the stateless check of a batch. @pure */
+import { decode, encode, type Reader, type Writer } from '../../base/codec.ts'
+import {
+  type Digest,
+  digestBytes,
+  type SessionId,
+  sessionIdBytes,
+  type Tag,
+  tagBytes,
+  type WorldId,
+} from '../../base/ids.ts'
+import { type Crypto, type KeyPair, signatureBytes } from '../../ports/crypto.ts'
+import { readOperation, writeOperation } from './codec-operation.ts'
+import { type Command, type CommandResult, RejectCode, type SignedBatch } from './interface.ts'
+import { batchBytesMax, commandsPerBatchMax, operationsPerCommandMax } from './limits.ts'
+import { batchBytesToSign, commandHash, sessionIdOfKey } from './signing.ts'
+
+const publicKeyBytes = 32
+
+export const encodeCommand = (command: Command): Uint8Array =>
+  encode((writer) => {
+    writer.u64(command.sequence)
+    writer.option(command.requestId, (inner, id) => inner.hex(id))
+    writer.list(command.operations, writeOperation)
+  }, 512)
+
+/** @throws CodecError */
+export const decodeCommand = (bytes: Uint8Array): Command => decode(bytes, readCommand)
+
+function readCommand(reader: Reader): Command {
+  const sequence = reader.u64()
+  if (sequence < 1) reader.refuse('sequence 0')
+  const requestId = reader.option((inner) => inner.hex(digestBytes) as Digest)
+  const operations = reader.list(operationsPerCommandMax, readOperation)
+  if (operations.length > 1 && operations.some(({ op }) => op === 'session'))
+    reader.refuse('a session operation stands alone in its command')
+  return { sequence, requestId, operations }
+}
+
+/** A batch, and the encoding of each command where it is at hand: saves encoding them again. */
+export type ExecutableBatch = SignedBatch & { readonly encodedCommands?: readonly Uint8Array[] }
+
+export function encodeSignedBatch(batch: SignedBatch): Uint8Array {
+  const commands = batch.commands.map(encodeCommand)
+  const bytes = commands.reduce((sum, command) => sum + command.length + 4, 256)
+  return encode((writer) => {
+    writer.hex(batch.session).fixed(batch.sessionKey)
+    writer.list(commands, (inner, command) => inner.blob(command))
+    writer.fixed(batch.signature)
+  }, bytes)
+}
+
+/** @throws CodecError */
+export function decodeSignedBatch(bytes: Uint8Array): ExecutableBatch {
+  return decode(bytes, (reader) => {
+    if (bytes.length > batchBytesMax) reader.refuse('batch too long')
+    const session = reader.hex(sessionIdBytes) as SessionId
+    const sessionKey = reader.fixed(publicKeyBytes).slice()
+    const encodedCommands = reader.list(commandsPerBatchMax, (inner) => inner.blob(batchBytesMax))
+    const commands = encodedCommands.map(decodeCommand)
+    for (const [index, { sequence }] of commands.entries()) {
+      if (sequence <= (commands[index - 1]?.sequence ?? 0)) reader.refuse('sequences do not ascend')
+    }
+    const signature = reader.fixed(signatureBytes).slice()
+    return { session, sessionKey, commands, signature, encodedCommands }
+  })
+}
+
+/**
+ * Sign commands for one turn. `sessionPair` is the session's key; its public key is its identity.
+ */
+export function signBatch(
+  crypto: Crypto,
+  input: {
+    readonly world: WorldId
+    readonly sessionPair: KeyPair
+    readonly commands: readonly Command[]
+  },
+): SignedBatch {
+  const { world, sessionPair, commands } = input
+  const session = sessionIdOfKey(crypto, sessionPair.publicKey)
+  const commandHashes = commands.map((command) => commandHash(crypto, encodeCommand(command)))
+  const bytes = batchBytesToSign(crypto, { world, session, commandHashes })
+  const signature = crypto.sign(sessionPair.secretKey, bytes)
+  return { session, sessionKey: sessionPair.publicKey, commands, signature }
+}
+
+/** Hashes of a batch's commands, in order: identities of their contents. */
+export const commandHashesOf = (crypto: Crypto, batch: ExecutableBatch): Uint8Array[] =>
+  (batch.encodedCommands ?? batch.commands.map(encodeCommand)).map((bytes) =>
+    commandHash(crypto, bytes),
+  )
+
+/** The check of a decoded batch that needs no state; consensus votes for no other items. */
+export function isBatchSigned(crypto: Crypto, world: WorldId, batch: ExecutableBatch): boolean {
+  const { session, sessionKey, signature } = batch
+  if (sessionIdOfKey(crypto, sessionKey) !== session) return false
+  const signed = batchBytesToSign(crypto, {
+    world,
+    session,
+    commandHashes: commandHashesOf(crypto, batch),
+  })
+  return crypto.verify(sessionKey, signed, signature)
+}
+
+const codes = {
+  [RejectCode.Conflict]: 1,
+  [RejectCode.RetryBase]: 2,
+  [RejectCode.MustCompact]: 3,
+  [RejectCode.NotFound]: 4,
+  [RejectCode.Exists]: 5,
+  [RejectCode.NotEmpty]: 6,
+  [RejectCode.Denied]: 7,
+  [RejectCode.Cycle]: 8,
+  [RejectCode.Receipts]: 9,
+  [RejectCode.Session]: 10,
+  [RejectCode.Sequence]: 11,
+  [RejectCode.Invalid]: 12,
+  [RejectCode.Exhausted]: 13,
+} as const satisfies Record<RejectCode, number>
+const codeOfNumber = new Map(
+  Object.values(RejectCode).map((code): [number, RejectCode] => [codes[code], code]),
+)
+
+export function writeResult(writer: Writer, result: CommandResult): void {
+  writer.bool(result.ok)
+  if (result.ok) {
+    writer.list(result.seqs, (inner, seq) => inner.u64(seq))
+    return
+  }
+  writer.u8(codes[result.code]).u16(result.operation)
+  writer.option(result.tag, (inner, tag) => inner.hex(tag))
+  writer.option(result.lastSeq, (inner, seq) => inner.u64(seq))
+}
+
+/** @throws CodecError */
+export function readResult(reader: Reader): CommandResult {
+  if (reader.bool()) {
+    return { ok: true, seqs: reader.list(operationsPerCommandMax, (inner) => inner.u64()) }
+  }
+  const code = codeOfNumber.get(reader.u8()) ?? reader.refuse('unknown code')
+  const operation = reader.u16()
+  const tag = reader.option((inner) => inner.hex(tagBytes) as Tag)
+  const lastSeq = reader.option((inner) => inner.u64())
+  return {
+    ok: false,
+    code,
+    operation,
+    ...(tag === undefined ? {} : { tag }),
+    ...(lastSeq === undefined ? {} : { lastSeq }),
+  }
+}
+
+/** The results of a batch's commands, in order. */
+export const encodeResults = (results: readonly CommandResult[]): Uint8Array =>
+  encode((writer) => writer.list(results, writeResult))
+
+/** @throws CodecError */
+export const decodeResults = (bytes: Uint8Array): CommandResult[] =>
+  decode(bytes, (reader) => reader.list(commandsPerBatchMax, readResult))

@@ -1,0 +1,63 @@
+/**
+ * Session: opened by a user's or token's certificate, renewed alike. docs/spec/operations.md, 10.
+ * @pure
+ */
+import { equalBytes } from '../../../base/bytes.ts'
+import { actorOf } from '../access.ts'
+import { accountOf, withAccount } from '../accounts.ts'
+import { type Operation, RejectCode, type SignedBatch } from '../interface.ts'
+import { sessionLifeMaxMs, sessionsMax, sessionsPerPrincipalMax } from '../limits.ts'
+import { sessionExpiry, withSession } from '../sessions.ts'
+import { sessionCertificateBytesToSign } from '../signing.ts'
+import type { SectionState, SessionState } from '../state.ts'
+import { emptyMaps } from '../state-maps.ts'
+import { type Execution, type Reject, reject } from '../turn.ts'
+
+type SessionOperation = Extract<Operation, { op: 'session' }>
+
+/** The state with the session of `batch` opened, or renewed where it is live. */
+export function openSession(
+  execution: Execution,
+  state: SectionState,
+  input: {
+    readonly operation: SessionOperation
+    readonly batch: SignedBatch
+    readonly live: SessionState | undefined
+  },
+): SectionState | Reject {
+  const { operation, batch, live } = input
+  const { principal, sessionKey, expiryMs } = operation
+  if (!equalBytes(sessionKey, batch.sessionKey)) return reject(RejectCode.Invalid)
+  const actor = actorOf(state, principal)
+  if (actor === undefined) return reject(RejectCode.Session)
+  const lifeMs = expiryMs - state.effectiveMs
+  if (lifeMs <= 0) return reject(RejectCode.Session)
+  if (lifeMs > sessionLifeMaxMs) return reject(RejectCode.Invalid)
+  const bytes = sessionCertificateBytesToSign({ world: state.world, sessionKey, expiryMs })
+  const { signKey } = actor.principal
+  if (!execution.crypto.verify(signKey, bytes, operation.certificate))
+    return reject(RejectCode.Denied)
+  if (live !== undefined) {
+    return live.principal === principal ? renewed(state, live, expiryMs) : reject(RejectCode.Denied)
+  }
+  const account = accountOf(state, principal)
+  if (account.sessionCount >= sessionsPerPrincipalMax || state.sessions.size >= sessionsMax)
+    return reject(RejectCode.Exhausted)
+  const opened: SessionState = {
+    session: batch.session,
+    principal,
+    expiryMs,
+    lastSequence: 0,
+    results: emptyMaps.results,
+  }
+  const expiries = state.expiries.set(sessionExpiry(opened), true)
+  const counted = { ...account, sessionCount: account.sessionCount + 1 }
+  return withSession(withAccount({ ...state, expiries }, counted), opened)
+}
+
+function renewed(state: SectionState, live: SessionState, expiryMs: number): SectionState {
+  if (expiryMs <= live.expiryMs) return state
+  const session = { ...live, expiryMs }
+  const expiries = state.expiries.delete(sessionExpiry(live)).set(sessionExpiry(session), true)
+  return withSession({ ...state, expiries }, session)
+}

@@ -1,0 +1,16 @@
+/** What `npm start` runs: `world up`, and `world create`, alone. */
+import { CommanderError } from 'commander'
+import { ExitCode } from './exit-codes.ts'
+import { version } from './version.ts'
+import { worldCommand } from './world-command.ts'
+
+const program = worldCommand().version(version)
+for (const command of [program, ...program.commands]) command.exitOverride()
+program.showHelpAfterError('(--help tells more)')
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error
+  process.exitCode = error.exitCode === 0 ? ExitCode.Ok : ExitCode.Usage
+}

@@ -1,0 +1,381 @@
+/**
+ * A consensus group in one thread: the production driver and machine of each member over simulated
+ * clock, links and journal, with troubles drawn from the seed.
+ *
+ * A run has three phases. *Trouble*: clients submit items while links, disks and processes fail.
+ * *Healing*: everybody is up, the weather is calm; every item must be executed everywhere within a
+ * bound. *Quiet*: with nothing left to do, nobody sends anything. What must hold throughout stands
+ * in consensus-checks.ts.
+ */
+
+import { compareText, toHex } from '../base/bytes.ts'
+import { digestOf, nodeIdOf } from '../base/ids.ts'
+import {
+  type Consensus,
+  type ConsensusConfig,
+  type ConsensusLimits,
+  type ConsensusOptions,
+  consensusLimitsOf,
+  contextOf,
+  createConsensus,
+  decodeMessage,
+} from '../kernel/consensus/index.ts'
+import type { Crypto, KeyPair } from '../ports/crypto.ts'
+import { makeItem } from './consensus-application.ts'
+import { ConsensusChecks, Violation } from './consensus-checks.ts'
+import { fakeSigning } from './consensus-crypto.ts'
+import { type ConsensusFaults, drawFaults, drawLiarCount, namesOf } from './consensus-faults.ts'
+import { ConsensusLiar } from './consensus-liar.ts'
+import { ConsensusNode, type ConsensusWorld } from './consensus-node.ts'
+import { ConsensusTrouble } from './consensus-trouble.ts'
+import { Scheduler } from './scheduler.ts'
+import { calmLinkWeather, SimLinkNet } from './sim-links.ts'
+import { SimRandom } from './sim-random.ts'
+import { type TraceListener, TraceRecorder } from './trace.ts'
+
+export type ClusterOptions = {
+  readonly seed: number
+  readonly nodeCount: number
+  /** Real primitives; signatures are replaced by simulated ones unless `realSignatures`. */
+  readonly crypto: Crypto
+  readonly realSignatures?: boolean
+  readonly itemCount?: number
+  /** Drawn from the seed when not given. */
+  readonly faults?: ConsensusFaults
+  /** Members that lie; drawn from the seed, up to the bound, when not given. */
+  readonly liarCount?: number
+  /** Instead of `createConsensus`, to see whether a broken rule is noticed. */
+  readonly createMember?: (options: ConsensusOptions) => Consensus
+  readonly limits?: Partial<ConsensusLimits>
+  /** See `Scheduler`. */
+  readonly settle: () => Promise<void>
+  readonly onTrace?: TraceListener
+}
+
+export type ClusterReport = {
+  readonly seed: number
+  readonly nodeCount: number
+  readonly liarCount: number
+  readonly faultNames: readonly string[]
+  readonly traceHash: string
+  readonly eventCount: number
+  readonly messageCount: number
+  readonly height: number
+  readonly view: number
+  readonly crashCount: number
+  readonly itemCount: number
+  /** Items that stand in more than one block: leaders that could not know. */
+  readonly repeatedCount: number
+  /** Virtual time from the healing to the last item executed everywhere. */
+  readonly healedInMs: number
+}
+
+const delta0Ms = 50
+const calmSyncMs = { min: 0.1, max: 1 }
+/** Everything submitted is executed everywhere this long after the healing: 400 Δ0. */
+const healMsMax = 20_000
+const itemCountDefault = 30
+const clientRetryMs = 400
+const eventCountMax = 2_000_000
+/** Timers, answers and relays that are under way when the last item is done. */
+const drainMs = 4_000
+const quietMs = 30_000
+
+export class ConsensusCluster {
+  readonly #options: ClusterOptions
+  readonly #random: SimRandom
+  readonly #recorder = new TraceRecorder()
+  readonly #scheduler: Scheduler
+  readonly #net: SimLinkNet
+  readonly #world: ConsensusWorld
+  readonly #checks: ConsensusChecks
+  readonly #faults: ConsensusFaults
+  readonly #items: Uint8Array[] = []
+  /** The correct members. */
+  readonly nodes: ConsensusNode[] = []
+  readonly #liars: ConsensusLiar[] = []
+  #messageCount = 0
+  readonly #trouble: ConsensusTrouble
+  #failure: Error | undefined
+  #troubled = true
+
+  constructor(options: ClusterOptions) {
+    this.#options = options
+    this.#random = new SimRandom(options.seed, `consensus ${options.nodeCount}`)
+    this.#scheduler = new Scheduler({
+      settle: options.settle,
+      onTrace: (event) => {
+        this.#recorder.listen(event)
+        options.onTrace?.(event)
+      },
+    })
+    this.#faults = options.faults ?? drawFaults(this.#random.fork('faults'), options.nodeCount)
+    this.#net = new SimLinkNet(this.#random.fork('net'), this.#faults.weather)
+    const liars = this.#chooseLiars()
+    this.#checks = new ConsensusChecks(options.nodeCount, liars)
+    const crypto = options.realSignatures === true ? options.crypto : fakeSigning(options.crypto)
+    const { config, keys } = makeConfig(this.#random.fork('keys'), options.nodeCount, crypto)
+    this.#world = {
+      scheduler: this.#scheduler,
+      crypto,
+      config,
+      net: this.#net,
+      checks: this.#checks,
+      delta0Ms,
+      limits: options.limits ?? {},
+      createMember: options.createMember ?? createConsensus,
+      onFailure: (node, error) => this.#fail(node, error),
+      boundaryCrashChance: this.#faults.boundaryCrashChance,
+    }
+    for (const [index, pair] of keys.entries()) {
+      const own = { index, keys: pair, random: this.#random.fork(`node ${index}`) }
+      if (liars.includes(index)) this.#liars.push(new ConsensusLiar(this.#world, own))
+      else this.nodes.push(new ConsensusNode(this.#world, own))
+    }
+    this.#trouble = new ConsensusTrouble(this.#world, {
+      nodes: this.nodes,
+      faults: this.#faults,
+      restart: (node) => this.#startNode(node),
+    })
+    this.#watchWires(config, crypto)
+    this.#makeItems()
+  }
+
+  #chooseLiars(): number[] {
+    const { liarCount, nodeCount } = this.#options
+    const random = this.#random.fork('liars')
+    const count = liarCount ?? drawLiarCount(random, nodeCount)
+    const indexes = Array.from({ length: nodeCount }, (_, index) => index)
+    return random.shuffled(indexes).slice(0, count)
+  }
+
+  #watchWires(config: ConsensusConfig, crypto: Crypto): void {
+    const indexes = new Map(config.members.map((member, index) => [member.node, index]))
+    const limits = consensusLimitsOf(this.#options.limits)
+    const wire = { crypto, context: contextOf(config), limits }
+    this.#net.onWire((from, _to, message) => {
+      this.#messageCount++
+      const index = indexes.get(from) ?? -1
+      this.#guard(() => this.#checks.onWire(index, decodeMessage(message, index, wire)))
+    })
+  }
+
+  #makeItems(): void {
+    const random = this.#random.fork('items')
+    const count = this.#options.itemCount ?? itemCountDefault
+    for (let id = 0; id < count; id++) {
+      const size = random.happens(0.1) ? random.below(60_000) : random.below(300)
+      this.#items.push(makeItem(id, size))
+    }
+  }
+
+  #fail(node: number, error: unknown): void {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.#failure ??= error instanceof Violation ? error : new Violation(`node ${node}: ${message}`)
+  }
+
+  #guard(check: () => void): void {
+    try {
+      check()
+    } catch (error) {
+      this.#failure ??= error instanceof Error ? error : new Error(String(error))
+    }
+  }
+
+  /** A whole run. @throws Violation with the seed, what broke and the command that replays it. */
+  async run(): Promise<ClusterReport> {
+    try {
+      for (const node of this.nodes) this.#startNode(node)
+      for (const liar of this.#liars) liar.start()
+      this.#submitAll()
+      this.#trouble.start(this.#random.fork('trouble'))
+      await this.#runFor(this.#faults.durationMs, () => false)
+      const healedInMs = await this.#heal()
+      await this.#quiet()
+      this.#checks.checkAncestry(this.#world.config.genesis)
+      return this.#report(healedInMs)
+    } catch (error) {
+      throw this.#explain(error)
+    }
+  }
+
+  async #runFor(timeMsMax: number, until: () => boolean): Promise<boolean> {
+    const end = await this.#scheduler.run({
+      timeMsMax,
+      eventCountMax,
+      until: () => this.#failure !== undefined || until(),
+    })
+    if (this.#failure !== undefined) throw this.#failure
+    if (end === 'events') throw new Violation(`more than ${eventCountMax} events: a storm`)
+    return end === 'reached'
+  }
+
+  #startNode(node: ConsensusNode): void {
+    const random = this.#random.fork(`restart ${node.index}`)
+    const { clockSkewMs, replayChance, syncMs } = this.#faults
+    node.wallOffsetMs = this.#troubled
+      ? Math.round(random.between({ min: -clockSkewMs, max: clockSkewMs }))
+      : 0
+    node.journals.faults.commitMs = this.#troubled ? syncMs : calmSyncMs
+    node.start({ loseApplication: node.crashCount > 0 && random.happens(replayChance) })
+  }
+
+  /**
+   * Clients hand each item to the members that are up, again and again until it is executed; now
+   * and then they reach one member only.
+   */
+  #submitAll(): void {
+    const random = this.#random.fork('clients')
+    for (const [id, item] of this.#items.entries()) {
+      const offer = (): void => {
+        if (this.#isDone(id)) return
+        const reached = random.happens(0.2) ? [random.pick(this.nodes)] : this.nodes
+        for (const node of reached) node.consensus?.submit(item)
+        this.#scheduler.after(clientRetryMs, offer, `client ${id}`)
+      }
+      const atMs = random.between({ min: 0, max: this.#faults.durationMs * 0.9 })
+      this.#scheduler.after(atMs, offer, `client ${id}`)
+    }
+  }
+
+  /** Executed, and durable somewhere. */
+  #isDone(id: number): boolean {
+    const height = this.#checks.itemHeights.get(id)
+    return height !== undefined && this.nodes.some((node) => node.durableHeight >= height)
+  }
+
+  async #heal(): Promise<number> {
+    this.#scheduler.trace('cluster/heal')
+    this.#trouble.end()
+    this.#troubled = false
+    this.#world.boundaryCrashChance = 0
+    this.#net.weather = calmLinkWeather
+    this.#net.heal()
+    const startedMs = this.#scheduler.nowMs
+    for (const node of this.nodes) {
+      node.process?.thaw()
+      node.journals.faults.failing = false
+      node.journals.faults.full = false
+      // The operator sets the clocks; a running node notices at its next start.
+      if (node.wallOffsetMs !== 0 && node.isUp) node.crash('clock set')
+      this.#startNode(node)
+      node.journals.faults.commitMs = calmSyncMs
+    }
+    const done = await this.#runFor(healMsMax, () => this.#isComplete())
+    if (!done) throw new Violation(`${this.#missing()} after ${healMsMax} ms without trouble`)
+    return this.#scheduler.nowMs - startedMs
+  }
+
+  #isComplete(): boolean {
+    if (this.#checks.itemHeights.size < this.#items.length) return false
+    return this.nodes.every((node) => node.durableHeight >= this.#checks.height)
+  }
+
+  #missing(): string {
+    const heights = this.nodes.map((node) => {
+      const status = node.consensus?.status()
+      return `${node.durableHeight}/${status?.view}/${status?.finalView}/${status?.pendingItemCount}`
+    })
+    const executed = this.#checks.itemHeights.size
+    return `${executed} of ${this.#items.length} items executed, members at ${heights.join(' ')}`
+  }
+
+  /** With nothing to do, an hour costs nothing: no message, after what is under way has arrived. */
+  async #quiet(): Promise<void> {
+    for (const liar of this.#liars) liar.stop()
+    await this.#runFor(drainMs, () => false)
+    const before = this.#messageCount
+    await this.#runFor(quietMs, () => false)
+    const sent = this.#messageCount - before
+    if (sent > 0) throw new Violation(`an idle group sent ${sent} messages in ${quietMs} ms`)
+    if (!this.#isComplete()) throw new Violation('members are not equal in the end')
+    const orders = new Set(this.nodes.map((node) => node.application?.order.join(' ')))
+    if (orders.size !== 1) throw new Violation('applications differ in the end')
+    const order = this.nodes[0]?.application?.order ?? []
+    if (order.length !== this.#items.length) throw new Violation('an item was lost or repeated')
+    this.#checkBudget()
+  }
+
+  /** Storms show as messages per view: a correct view costs about 4 n², a retry as much. */
+  #checkBudget(): void {
+    const memberCount = this.#options.nodeCount
+    const view = Math.max(...this.nodes.map((node) => node.consensus?.status().view ?? 0))
+    const crashes = this.nodes.reduce((sum, node) => sum + node.crashCount, 0)
+    const seconds = this.#scheduler.nowMs / 1000
+    const occasions = view + crashes + 20 * seconds
+    const budget = 8 * memberCount * memberCount * occasions
+    if (this.#messageCount > budget)
+      throw new Violation(`${this.#messageCount} messages where ${Math.round(budget)} are many`)
+  }
+
+  #report(healedInMs: number): ClusterReport {
+    const views = this.nodes.map((node) => node.consensus?.status().view ?? 0)
+    return {
+      seed: this.#options.seed,
+      nodeCount: this.#options.nodeCount,
+      liarCount: this.#liars.length,
+      faultNames: namesOf(this.#faults),
+      traceHash: this.#recorder.hash,
+      eventCount: this.#scheduler.ranCount,
+      messageCount: this.#messageCount,
+      height: this.#checks.height,
+      view: Math.max(...views),
+      crashCount: this.nodes.reduce((sum, node) => sum + node.crashCount, 0),
+      itemCount: this.#items.length,
+      repeatedCount: this.#checks.repeatedCount,
+      healedInMs,
+    }
+  }
+
+  /** What the seed brings, for people. */
+  get troubleText(): string {
+    const names = namesOf(this.#faults)
+    const { length } = this.#liars
+    if (length > 0) names.unshift(length === 1 ? 'a liar' : `${length} liars`)
+    return names.join(', ') || 'none'
+  }
+
+  /** Gives the same run again. */
+  get replayCommand(): string {
+    const { itemCount, nodeCount, realSignatures, seed } = this.#options
+    const parts = [`npm run sim -- --seed ${seed} --nodes ${nodeCount}`]
+    if (itemCount !== undefined && itemCount !== itemCountDefault)
+      parts.push(`--items ${itemCount}`)
+    if (this.#options.liarCount !== undefined) parts.push(`--liars ${this.#liars.length}`)
+    if (realSignatures === true) parts.push('--real')
+    return parts.join(' ')
+  }
+
+  #explain(error: unknown): Error {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const { nodeCount, seed } = this.#options
+    const lines = [
+      `seed ${seed}, ${nodeCount} members, trouble: ${this.troubleText}`,
+      what,
+      `replay: ${this.replayCommand} --trace`,
+      'last events:',
+      ...this.#recorder.lastLines(12),
+    ]
+    return new Violation(lines.join('\n'), { cause: error })
+  }
+}
+
+function makeConfig(
+  random: SimRandom,
+  nodeCount: number,
+  crypto: Crypto,
+): { config: ConsensusConfig; keys: KeyPair[] } {
+  const members = Array.from({ length: nodeCount }, () => ({
+    node: nodeIdOf(toHex(random.bytes(32))),
+    keys: crypto.signKeyPair(random.bytes(32)),
+  })).sort((a, b) => compareText(a.node, b.node))
+  return {
+    config: {
+      group: digestOf(toHex(random.bytes(32))),
+      epoch: 1,
+      genesis: digestOf(toHex(random.bytes(32))),
+      members: members.map(({ keys, node }) => ({ node, consensusKey: keys.publicKey })),
+    },
+    keys: members.map(({ keys }) => keys),
+  }
+}

@@ -1,0 +1,209 @@
+/** One member of the simulated group: its disk, and the runs of its process over it. */
+
+import { isUnosysError } from '../base/error.ts'
+import type { NodeId } from '../base/ids.ts'
+import {
+  type Consensus,
+  ConsensusCode,
+  type ConsensusConfig,
+  type ConsensusLimits,
+  type ConsensusOptions,
+} from '../kernel/consensus/index.ts'
+import type { Crypto, KeyPair } from '../ports/crypto.ts'
+import { type Journal, JournalError } from '../ports/journal.ts'
+import type { Log } from '../ports/log.ts'
+import type { Metrics } from '../ports/metrics.ts'
+import { CountingApplication, itemIdOf } from './consensus-application.ts'
+import type { ConsensusChecks } from './consensus-checks.ts'
+import type { Scheduler } from './scheduler.ts'
+import { SimClock } from './sim-clock.ts'
+import { SimJournals } from './sim-journal.ts'
+import type { SimLinkNet } from './sim-links.ts'
+import { SimProcess } from './sim-process.ts'
+import type { SimRandom } from './sim-random.ts'
+
+/** What all nodes of a group share. */
+export type ConsensusWorld = {
+  readonly scheduler: Scheduler
+  readonly crypto: Crypto
+  readonly config: ConsensusConfig
+  readonly net: SimLinkNet
+  readonly checks: ConsensusChecks
+  readonly delta0Ms: number
+  readonly limits: Partial<ConsensusLimits>
+  /** `createConsensus`, or a member that breaks a rule on purpose. */
+  readonly createMember: (options: ConsensusOptions) => Consensus
+  /** A node stopped by itself: the run has failed. */
+  readonly onFailure: (node: number, error: unknown) => void
+  /** Chance to die at an effect; changes while the run goes on. */
+  boundaryCrashChance: number
+}
+
+const silentLog: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  for: () => silentLog,
+}
+
+const noMetrics: Metrics = { count: () => undefined, gauge: () => undefined, snapshot: () => ({}) }
+
+const consensusFailed = ConsensusCode.JournalFailed
+
+export class ConsensusNode {
+  readonly index: number
+  readonly id: NodeId
+  readonly journals: SimJournals
+  readonly #world: ConsensusWorld
+  readonly #keys: KeyPair
+  readonly #random: SimRandom
+  process: SimProcess | undefined
+  consensus: Consensus | undefined
+  application: CountingApplication | undefined
+  durableHeight = 0
+  crashCount = 0
+  wallOffsetMs = 0
+
+  constructor(
+    world: ConsensusWorld,
+    own: { readonly index: number; readonly keys: KeyPair; readonly random: SimRandom },
+  ) {
+    const { index, keys, random } = own
+    this.#world = world
+    this.index = index
+    const member = world.config.members[index]
+    if (member === undefined) throw new Error('no such member')
+    this.id = member.node
+    this.#keys = keys
+    this.#random = random
+    this.journals = new SimJournals({ random })
+  }
+
+  get isUp(): boolean {
+    return this.process !== undefined && this.process.state !== 'dead'
+  }
+
+  crash(why: string): void {
+    if (!this.isUp) return
+    this.crashCount++
+    this.#world.scheduler.trace('node/crash', this.index, why)
+    this.process?.kill()
+    this.journals.crash()
+    this.journals.faults.failing = false
+    this.journals.faults.full = false
+    this.consensus = undefined
+  }
+
+  /** Start, or start again from what the disk holds. */
+  start(options: { readonly loseApplication?: boolean } = {}): void {
+    if (this.isUp) return
+    const process = new SimProcess(this.#world.scheduler, `n${this.index}`)
+    this.process = process
+    this.#run(process, options.loseApplication === true).catch((error: unknown) => {
+      this.#stopped(process, error)
+    })
+  }
+
+  async #run(process: SimProcess, loseApplication: boolean): Promise<void> {
+    const { checks, config, net, scheduler } = this.#world
+    const boundary = (name: string): void => this.#maybeDie(process, name)
+    const clock = new SimClock(process, { wallOffsetMs: this.wallOffsetMs })
+    const journal = await this.#dyingJournal(clock, boundary)
+    const application = new CountingApplication({
+      onExecuted: (block) => {
+        if (process.state === 'dead') return
+        checks.executed(this.index, block, block.items.map(itemIdOf))
+        scheduler.trace('node/execute', this.index, block.height, block.view, block.items.length)
+        boundary('execute')
+      },
+      onDurable: (height) => {
+        if (process.state === 'dead') return
+        this.durableHeight = Math.max(this.durableHeight, height)
+        boundary('answer')
+      },
+    })
+    if (!loseApplication) await application.restore(journal)
+    checks.restarted(this.index, application.height)
+    this.durableHeight = Math.max(this.durableHeight, application.height)
+    const links = net.linksOf(this.id, process)
+    const consensus = this.#world.createMember({
+      config,
+      self: this.id,
+      consensusKeyPair: this.#keys,
+      links: this.#dyingAround(links, boundary),
+      journal,
+      clock,
+      crypto: this.#watched(),
+      log: silentLog,
+      metrics: noMetrics,
+      application,
+      restoredHeight: application.height,
+      delta0Ms: this.#world.delta0Ms,
+      limits: this.#world.limits,
+      onFatal: (error) => this.#stopped(process, error),
+      onEvidence: (evidence) => checks.evidence(evidence),
+    })
+    // Either may be first in a real process.
+    if (this.#random.happens(0.5)) await links.start()
+    await consensus.start()
+    await links.start()
+    if (process !== this.process || !this.isUp) return
+    this.application = application
+    this.consensus = consensus
+  }
+
+  /** A disk that fails is trouble, and stopping is the right answer; anything else is a fault. */
+  #stopped(process: SimProcess, error: unknown): void {
+    if (process.state === 'dead') return
+    const { failing, full } = this.journals.faults
+    const isOfDisk = error instanceof JournalError || isUnosysError(error, consensusFailed)
+    if (isOfDisk && (failing || full)) this.crash('disk failed')
+    else this.#world.onFailure(this.index, error)
+  }
+
+  async #dyingJournal(clock: SimClock, boundary: (name: string) => void): Promise<Journal> {
+    const journal = await this.journals.opener(clock).open('consensus')
+    return {
+      commit: async (writes) => {
+        boundary('before commit')
+        await journal.commit(writes)
+        boundary('after commit')
+      },
+      get: (key) => journal.get(key),
+      range: (input) => journal.range(input),
+      close: () => journal.close(),
+    }
+  }
+
+  #watched(): Crypto {
+    const { checks, crypto } = this.#world
+    return {
+      ...crypto,
+      sign: (secretKey, message) => {
+        const signature = crypto.sign(secretKey, message)
+        checks.signed(this.index, message, signature)
+        return signature
+      },
+    }
+  }
+
+  #dyingAround<Kept extends { send: (...args: never[]) => boolean }>(
+    links: Kept,
+    boundary: (name: string) => void,
+  ): Kept {
+    const send = links.send.bind(links)
+    links.send = (...args: never[]): boolean => {
+      boundary('before send')
+      const sent = send(...args)
+      boundary('after send')
+      return sent
+    }
+    return links
+  }
+
+  #maybeDie(process: SimProcess, name: string): void {
+    if (this.#world.boundaryCrashChance === 0 || process.state === 'dead') return
+    if (this.#random.happens(this.#world.boundaryCrashChance)) this.crash(name)
+  }
+}
