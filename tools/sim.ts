@@ -83,13 +83,13 @@ class Story {
     const [first, second, third, fourth] = facts
     switch (kind) {
       case 'process/start':
-        return `member ${String(first).slice(1)} starts`
+        return `${memberOf(first)} starts`
       case 'node/crash':
         return `member ${first} dies (${second})`
       case 'process/freeze':
-        return `member ${String(first).slice(1)} freezes`
+        return `${memberOf(first)} freezes`
       case 'process/thaw':
-        return `member ${String(first).slice(1)} goes on`
+        return `${memberOf(first)} goes on`
       case 'net/partition':
         return `the network splits: ${sides(String(first))}`
       case 'net/heal':
@@ -101,12 +101,21 @@ class Story {
       case 'node/execute': {
         if (Number(second) <= this.#height) return undefined
         this.#height = Number(second)
-        return `height ${second}: member ${first} executes the block of view ${third}, ${items(Number(fourth))}`
+        return (
+          `height ${second}: member ${first} executes the block of view ${third}, ` +
+          items(Number(fourth))
+        )
       }
       default:
         return undefined
     }
   }
+}
+
+/** Processes are called `n2`, those of liars `liar2`. */
+function memberOf(process: string | number | undefined): string {
+  const name = String(process)
+  return name.startsWith('liar') ? `member ${name.slice(4)}, a liar,` : `member ${name.slice(1)}`
 }
 
 const items = (count: number): string =>
@@ -159,6 +168,12 @@ async function main(): Promise<number> {
   tellPromises(report, cluster.replayCommand)
   return 0
 }
+
+// Whoever reads along may stop: `npm run sim | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
 
 try {
   process.exitCode = await main()

@@ -77,8 +77,10 @@ const healMsMax = 20_000
 const itemCountDefault = 30
 const clientRetryMs = 400
 const eventCountMax = 2_000_000
-/** Timers, answers and relays that are under way when the last item is done. */
-const drainMs = 4_000
+/** Whatever is under way when the last item is done: longer than the longest timer, 3 · 64 Δ0. */
+const drainMs = 10_000
+/** So often at most: a liar may leave views behind that have to time out one after the other. */
+const drainsMax = 12
 const quietMs = 30_000
 
 export class ConsensusCluster {
@@ -229,7 +231,9 @@ export class ConsensusCluster {
     for (const [id, item] of this.#items.entries()) {
       const offer = (): void => {
         if (this.#isDone(id)) return
-        const reached = random.happens(0.2) ? [random.pick(this.nodes)] : this.nodes
+        const reached = random.happens(this.#faults.loneSubmitChance)
+          ? [random.pick(this.nodes)]
+          : this.nodes
         for (const node of reached) node.consensus?.submit(item)
         this.#scheduler.after(clientRetryMs, offer, `client ${id}`)
       }
@@ -283,10 +287,9 @@ export class ConsensusCluster {
   /** With nothing to do, an hour costs nothing: no message, after what is under way has arrived. */
   async #quiet(): Promise<void> {
     for (const liar of this.#liars) liar.stop()
-    await this.#runFor(drainMs, () => false)
-    const before = this.#messageCount
-    await this.#runFor(quietMs, () => false)
-    const sent = this.#messageCount - before
+    for (let drains = 0; (await this.#sentWithin(drainMs)) > 0; drains++)
+      if (drains === drainsMax) throw new Violation('a group without work does not fall silent')
+    const sent = await this.#sentWithin(quietMs)
     if (sent > 0) throw new Violation(`an idle group sent ${sent} messages in ${quietMs} ms`)
     if (!this.#isComplete()) throw new Violation('members are not equal in the end')
     const orders = new Set(this.nodes.map((node) => node.application?.order.join(' ')))
@@ -294,6 +297,12 @@ export class ConsensusCluster {
     const order = this.nodes[0]?.application?.order ?? []
     if (order.length !== this.#items.length) throw new Violation('an item was lost or repeated')
     this.#checkBudget()
+  }
+
+  async #sentWithin(timeMs: number): Promise<number> {
+    const before = this.#messageCount
+    await this.#runFor(timeMs, () => false)
+    return this.#messageCount - before
   }
 
   /** Storms show as messages per view: a correct view costs about 4 n², a retry as much. */

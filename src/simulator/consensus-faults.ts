@@ -20,6 +20,8 @@ export type ConsensusFaults = {
   readonly downMax: number
   /** Chance that a restarting node's application lost its state and replays the log. */
   readonly replayChance: number
+  /** Chance that a client reaches one member only. */
+  readonly loneSubmitChance: number
   /** Wall clocks are off by up to this. */
   readonly clockSkewMs: number
   readonly durationMs: number
@@ -35,6 +37,7 @@ export const noFaults: ConsensusFaults = {
   boundaryCrashChance: 0,
   downMax: 0,
   replayChance: 0,
+  loneSubmitChance: 0,
   clockSkewMs: 0,
   durationMs: 3_000,
 }
@@ -61,6 +64,7 @@ export function drawFaults(random: SimRandom, memberCount: number): ConsensusFau
     boundaryCrashChance: crashes && some(0.5) ? random.between({ min: 0.0005, max: 0.01 }) : 0,
     downMax: some(0.3) ? memberCount : Math.max(1, Math.floor((memberCount - 1) / 3)),
     replayChance: some(0.3) ? 0.5 : 0,
+    loneSubmitChance: some(0.5) ? 0.4 : 0,
     clockSkewMs: some(0.3) ? random.between({ min: 100, max: 5_000 }) : 0,
     durationMs: random.between({ min: 2_000, max: 8_000 }),
   }
@@ -86,6 +90,7 @@ export function namesOf(faults: ConsensusFaults): string[] {
     faults.freezeEveryMs === undefined ? '' : 'freezes',
     faults.diskFailEveryMs === undefined ? '' : 'failing disks',
     faults.replayChance > 0 ? 'lost application states' : '',
+    faults.loneSubmitChance > 0 ? 'lonely items' : '',
     faults.clockSkewMs > 0 ? 'skewed clocks' : '',
   ].filter((name) => name !== '')
 }

@@ -6,6 +6,12 @@ import type { SimProcess } from './sim-process.ts'
 export const worldStartWallMs = 1_735_689_600_000
 
 /**
+ * Smallest delay that is none: what is left of a deadline after rounding is too little to move the
+ * time, and whoever asks for it would ask for ever. Real timers have coarser steps.
+ */
+const stepMs = 0.001
+
+/**
  * A node's clock: virtual time, seen through this node's own offset and rate. It moves only with
  * the scheduler; its timers die with the process.
  */
@@ -38,7 +44,8 @@ export class SimClock implements Clock {
   }
 
   after(delayMs: number, task: () => void): () => void {
-    return this.#process.after(delayMs / this.#rate, task, 'timer')
+    const trueMs = delayMs / this.#rate
+    return this.#process.after(trueMs > 0 ? Math.max(trueMs, stepMs) : trueMs, task, 'timer')
   }
 
   /** The operator sets the wall clock. */

@@ -116,7 +116,8 @@ export class SimConnection {
     if (to.closed && to.process.state !== 'dead') return
     if (to.process.state === 'dead') {
       this.pipeTo(to).drop()
-      this.pipeFrom(to).answerReset('connection reset')
+      // Nobody answers a reset: else two dead ends would go on answering each other.
+      if (item.kind !== 'close') this.pipeFrom(to).answerReset('connection reset')
       return
     }
     if (item.kind !== 'message') {

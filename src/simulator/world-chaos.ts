@@ -55,7 +55,7 @@ export class BrokenPromise extends UnosysError<
 
 const requestDeadlineMs = 5_000
 const contentBytesMax = 20_000
-const pauseMsMax = 150
+const pauseMsMax = 300
 const workMsMax = 600_000
 const recoveryMsMax = 60_000
 const eventCountMax = 1_500_000
@@ -70,7 +70,7 @@ export class WorldChaos {
   #crashCount = 0
 
   private constructor(world: SimWorld, options: ChaosOptions, faults: WorldFaults) {
-    const { clientCount = 3, operationCount = 12, fileCount = 2 } = options
+    const { clientCount = 3, operationCount = 14, fileCount = 2 } = options
     this.world = world
     this.#options = options
     this.#faults = faults

@@ -46,6 +46,7 @@ test('in calm weather each item costs one view and few messages, and none is ord
   const cluster = new ConsensusCluster({
     seed: 7,
     nodeCount: 4,
+    liarCount: 0,
     crypto,
     settle,
     faults: noFaults,

@@ -45,7 +45,7 @@ test('C46, C47: tour: the blocks of a file lie on different Processors, one file
 test('C49, C53: tour: names and contents of block files, journals and logs tell nothing', () =>
   step(3, showNothingTold))
 
-test('C3, C41: tour: Processor 2 is killed in the middle of a write, and the write goes on', () =>
+test('C3: tour: Processor 2 is killed in the middle of a write, and the write goes on', () =>
   step(3, (tour) => killWhileWriting(tour, { through: 1, victim: 2, reader: 3 })))
 
 test('C56, C57, C61: tour: a changed byte and a changed name are reported, and the file reads right', () =>

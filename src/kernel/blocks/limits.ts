@@ -48,6 +48,13 @@ export const listHeightsMax = 256
  */
 export const repairIntervalMs = 5_000
 
+/**
+ * So long after its start a node looks more often, and fetches at once what is missing: nearly all
+ * of that it missed while it was down, and little is on its way.
+ */
+export const catchUpMs = 15_000
+export const catchUpIntervalMs = 500
+
 /** Blocks that a holder knows to lack; with more, it looks for no others until some are fetched. */
 export const lackingMax = 16_384
 

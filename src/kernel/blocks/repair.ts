@@ -26,6 +26,8 @@ import type { BlockKey, Vault } from '../vault/interface.ts'
 import { Gate } from './gate.ts'
 import { keyText } from './holder.ts'
 import {
+  catchUpIntervalMs,
+  catchUpMs,
   damagedMax,
   lackingMax,
   listHeightsMax,
@@ -71,6 +73,7 @@ export class Repair {
   #recheckFrom = 1
   #recheckEnd = 0
   #lookCount = 0
+  #startedMs = 0
   #timer: () => void = () => undefined
   #round: Promise<void> = Promise.resolve()
 
@@ -95,6 +98,7 @@ export class Repair {
     this.#keptHeight = kept === undefined ? 0 : decode(kept, (reader) => reader.u64())
     this.#walkedHeight = this.#keptHeight
     this.#recheckEnd = this.#keptHeight
+    this.#startedMs = this.#options.clock.monotonicMs()
     this.#schedule(0)
   }
 
@@ -136,7 +140,12 @@ export class Repair {
       this.#options.log.debug('repair waits', { why: error.message })
     }
     this.#options.metrics.gauge('blocks.repair_missing_count', this.missingCount)
-    this.#schedule(repairIntervalMs)
+    this.#schedule(this.#isCatchingUp ? catchUpIntervalMs : repairIntervalMs)
+  }
+
+  /** A run begins before the links are up and the log has come: it looks often at first. */
+  get #isCatchingUp(): boolean {
+    return this.#options.clock.monotonicMs() - this.#startedMs < catchUpMs
   }
 
   async #mendDamaged(): Promise<void> {
@@ -160,13 +169,13 @@ export class Repair {
     await this.#keepHeight()
   }
 
-  /** Newer lists, to the tip. The first look of a run catches up: it fetches as it goes. */
+  /** Newer lists, to the tip. While a run catches up, it fetches as it goes. */
   async #walk(): Promise<void> {
     while (this.#lacking.size < lackingMax) {
       const next = await this.#lookAt(this.#walkedHeight + 1, listHeightsMax)
       if (next <= this.#walkedHeight + 1) break
       this.#walkedHeight = next - 1
-      if (this.#lookCount === 1) await this.#fetchLacking('too')
+      if (this.#isCatchingUp) await this.#fetchLacking('too')
     }
     await this.#keepHeight()
   }

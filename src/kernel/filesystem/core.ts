@@ -1,5 +1,6 @@
 /** What all verbs of the file system share: looking up, judging results, checking arguments. */
 
+import { isUnosysError } from '../../base/error.ts'
 import type { Digest, ObjectId } from '../../base/ids.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import {

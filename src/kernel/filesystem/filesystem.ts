@@ -1,14 +1,15 @@
 /** Files and streams: paths of `namespace` joined with contents of `objects`. */
-import { parsePath } from '../namespace/index.ts'
+import { isUnosysError } from '../../base/error.ts'
+import { type OpenObject, parsePath } from '../namespace/index.ts'
 import { type FileState, fileBytesMax } from '../objects/index.ts'
 import { exactly, gathered } from './bodies.ts'
-import { Core, type FileSystemOptions, requireFile } from './core.ts'
+import { Core, conflict, type FileSystemOptions, requireFile } from './core.ts'
 import { listDirectory, makeDirectory, removePath, renamePath } from './directories.ts'
 import { FileCode, FileError } from './errors.ts'
 import { translated, translatedStream } from './failures.ts'
 import { etagOf, fileInfo, infoOf } from './info.ts'
-import type { CallContext, FileSystem, Preconditions } from './interface.ts'
-import { blockMapCountMax } from './limits.ts'
+import type { CallContext, FileInfo, FileSystem, Preconditions } from './interface.ts'
+import { attemptsMax, blockMapCountMax } from './limits.ts'
 import { checkPreconditions } from './preconditions.ts'
 import { writeFile } from './write.ts'
 
@@ -57,7 +58,7 @@ async function patch(
   request: { readonly path: string; readonly body: AsyncIterable<Uint8Array> },
   options: Preconditions & { readonly at: number | 'end'; readonly expectedBytes?: number },
   context: CallContext,
-): Promise<ReturnType<typeof fileInfo>> {
+): Promise<FileInfo> {
   const { path } = request
   const { at } = options
   if (at !== 'end') checkOffset(at)
@@ -65,13 +66,11 @@ async function patch(
   requireFile(names, target)
   const bytes = await gathered(exactly(request.body, options.expectedBytes))
   if (at !== 'end') checkOffset(at + bytes.length)
-  const change = {
-    object: target.view.object,
-    expect: checking(options),
-    ...core.requestId('PATCH', `${path}\n${at}`, context),
-  }
-  const state = await core.options.files.patch({ ...change, at, bytes }, core.objectCall(context))
-  return fileInfo(names, state)
+  const { requestId } = core.requestId('PATCH', `${path}\n${at}`, context)
+  return changeFile(core, path, context, (object) => {
+    const change = { object, expect: checking(options), ...(requestId && { requestId }) }
+    return core.options.files.patch({ ...change, at, bytes }, core.objectCall(context))
+  })
 }
 
 async function truncate(
@@ -79,18 +78,33 @@ async function truncate(
   request: { readonly path: string; readonly size: number },
   options: Preconditions,
   context: CallContext,
-): Promise<ReturnType<typeof fileInfo>> {
+): Promise<FileInfo> {
   const { path, size } = request
   checkOffset(size)
-  const { names, target } = await core.require(path, context)
-  requireFile(names, target)
-  const change = {
-    object: target.view.object,
-    size,
-    expect: checking(options),
-    ...core.requestId('TRUNCATE', `${path}\n${size}`, context),
+  const { requestId } = core.requestId('TRUNCATE', `${path}\n${size}`, context)
+  return changeFile(core, path, context, (object) => {
+    const change = { object, expect: checking(options), ...(requestId && { requestId }) }
+    return core.options.files.truncate({ ...change, size }, core.objectCall(context))
+  })
+}
+
+/** Change the file at a path; when another one takes its place meanwhile, change that. */
+async function changeFile(
+  core: Core,
+  path: string,
+  context: CallContext,
+  change: (object: OpenObject['view']['object']) => Promise<FileState>,
+): Promise<FileInfo> {
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const { names, target } = await core.require(path, context)
+    requireFile(names, target)
+    try {
+      return fileInfo(names, await change(target.view.object))
+    } catch (error) {
+      if (!isUnosysError(error, 'objects/not-found')) throw error
+    }
   }
-  return fileInfo(names, await core.options.files.truncate(change, core.objectCall(context)))
+  throw conflict(path)
 }
 
 function checkOffset(value: number): void {

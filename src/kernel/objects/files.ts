@@ -41,6 +41,7 @@ import { plainAt, type ReadServices, type ReadState, readRange, refAt } from './
 import { judge } from './results.ts'
 import { storeStream } from './store-stream.ts'
 import { type Changes, rebuild, type Tree } from './tree.ts'
+import { Turns } from './turns.ts'
 
 export type FilesOptions = {
   readonly crypto: Crypto
@@ -68,6 +69,7 @@ export type Change = {
 export class Files {
   readonly #options: FilesOptions
   readonly #cache = new PageCache()
+  readonly #turns = new Turns()
 
   constructor(options: FilesOptions) {
     this.#options = options
@@ -302,23 +304,30 @@ export class Files {
     judge(result)
   }
 
+  /** Changes that do not touch each other go in parallel; one that met another takes turns. */
   async #attempt(
     change: Change,
     call: ObjectCall,
     build: (state: FileState) => Promise<Operation | undefined>,
   ): Promise<FileState> {
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const state = await this.load(change.object, call)
-      change.expect?.(state)
-      if (state.view.deltas.length >= foldDeltaCount) {
-        await this.fold(state, call)
-        continue
+    let endTurn: (() => void) | undefined
+    try {
+      for (let attempt = 0; attempt < attemptsMax; attempt++) {
+        const state = await this.load(change.object, call)
+        change.expect?.(state)
+        if (state.view.deltas.length >= foldDeltaCount) {
+          await this.fold(state, call)
+          continue
+        }
+        const operation = await build(state)
+        if (operation === undefined) return state
+        const next = judge(await call.submit([operation], change.requestId))
+        if (next === 'done') return await this.#reload(change.object, call)
+        if (next === 'fold') await this.fold(state, call)
+        else endTurn ??= await this.#turns.take(change.object, call.signal)
       }
-      const operation = await build(state)
-      if (operation === undefined) return state
-      const next = judge(await call.submit([operation], change.requestId))
-      if (next === 'done') return this.#reload(change.object, call)
-      if (next === 'fold') await this.fold(state, call)
+    } finally {
+      endTurn?.()
     }
     throw new ObjectError(ObjectCode.Conflict, 'other writers were faster, again and again', {})
   }

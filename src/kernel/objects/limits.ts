@@ -41,8 +41,12 @@ export const readAheadBlocksMax = 32
 /** Tree pages kept by a Processor. */
 export const pageCacheCount = 64
 
-/** Attempts of a write that meets another writer before it says `conflict`. */
-export const attemptsMax = 16
+/**
+ * Attempts of a write that meets another writer before it says `conflict`. At one Processor they
+ * take turns, so it meets at most one writer of each other Processor at a time: among 16 of equal
+ * speed, one change in 60 loses all of these.
+ */
+export const attemptsMax = 64
 
 /** How long staged blocks wait for the operation that names them: an upload may take this long. */
 export const stageMs = 12 * 60 * 60 * 1000
