@@ -65,23 +65,23 @@ export function toHex(bytes: Uint8Array): string {
   return text
 }
 
-function nibble(code: number): number {
-  if (code >= 48 && code <= 57) return code - 48
-  if (code >= 97 && code <= 102) return code - 87
-  return -1
-}
+/** Value of a hexadecimal digit by its character code; 255 for all others. */
+const nibbles = new Uint8Array(128).fill(255)
+for (let value = 0; value < 16; value++) nibbles[value.toString(16).charCodeAt(0)] = value
 
 /** Bytes of lower-case hexadecimal text, undefined for anything else (odd length, upper case). */
 export function parseHex(text: string): Uint8Array | undefined {
   if (text.length % 2 !== 0) return undefined
   const bytes = new Uint8Array(text.length / 2)
-  for (let index = 0; index < bytes.length; index++) {
-    const high = nibble(text.charCodeAt(index * 2))
-    const low = nibble(text.charCodeAt(index * 2 + 1))
-    if (high < 0 || low < 0) return undefined
-    bytes[index] = high * 16 + low
+  // Any digit that is none sets a bit above the four of a nibble.
+  let seen = 0
+  for (let index = 0, at = 0; index < bytes.length; index++, at += 2) {
+    const high = nibbles[text.charCodeAt(at)] ?? 255
+    const low = nibbles[text.charCodeAt(at + 1)] ?? 255
+    seen |= high | low
+    bytes[index] = (high << 4) | low
   }
-  return bytes
+  return seen > 15 ? undefined : bytes
 }
 
 /** Bytes of hexadecimal text that our own code made. */

@@ -6,7 +6,6 @@
  * Crypto and handshake are handed in: the simulator itself imports nothing but the kernel. Most
  * seeds take `quickCrypto`.
  */
-import type { WorldId } from '../base/ids.ts'
 import { blockBytesDefault, encodeAttributes } from '../kernel/objects/index.ts'
 import { type DrawnWorld, drawWorld } from '../kernel/users/index.ts'
 import type { Crypto } from '../ports/crypto.ts'
@@ -43,14 +42,14 @@ export class SimWorld {
   readonly network: SimNetwork
   /** The world's own dice, for troubles and workloads. */
   readonly random: SimRandom
-  readonly world: WorldId
-  /** The owner's full token. */
-  readonly token: string
+  /** All keys and the genesis document: whoever tests may look into everything. */
+  readonly drawn: DrawnWorld
   /** In the order of their numbers: `processors[0]` is Processor 1. */
   readonly processors: readonly SimProcessor[]
   readonly #seed: number | string
   readonly #recorder: TraceRecorder
-  readonly #failures: Error[] = []
+  /** Processors that stopped by themselves, or could not start. */
+  readonly failures: Error[] = []
   /** Failures that a test provoked are its own business. */
   toleratesStops = false
 
@@ -67,8 +66,7 @@ export class SimWorld {
     this.#seed = options.seed
     this.#recorder = recorder
     this.random = random
-    this.world = drawn.world
-    this.token = drawn.token
+    this.drawn = drawn
     this.scheduler = new Scheduler({
       settle,
       onTrace: (event) => {
@@ -85,7 +83,7 @@ export class SimWorld {
       handshake,
       genesis: drawn.genesis,
       peers: drawn.nodes.map(({ node }, index) => ({ node, address: addressOf(index + 1) })),
-      onFailure: (_processor, error) => this.#failures.push(error),
+      onFailure: (_processor, error) => this.failures.push(error),
     }
     this.processors = drawn.nodes.map(({ node, keys }, index) => {
       const n = index + 1
@@ -136,7 +134,7 @@ export class SimWorld {
   /** Begin an exchange with Processor `n` as an application with the owner's token. */
   request(n: number, request: SimRequest): SimCall {
     const { process, kernel } = this.processor(n)
-    return exchange({ process, handler: kernel.handler, token: this.token }, request)
+    return exchange({ process, handler: kernel.handler, token: this.drawn.token }, request)
   }
 
   /** An exchange to its end. */
@@ -176,12 +174,12 @@ export class SimWorld {
     readonly eventCountMax: number
     readonly timeMsMax?: number
   }): Promise<RunEnd> {
-    const hasFailed = (): boolean => this.#failures.length > 0 && !this.toleratesStops
+    const hasFailed = (): boolean => this.failures.length > 0 && !this.toleratesStops
     const end = await this.scheduler.run({
       ...options,
       until: () => hasFailed() || options.until?.() === true,
     })
-    if (hasFailed()) throw this.#failures[0]
+    if (hasFailed()) throw this.failures[0]
     return end
   }
 

@@ -48,16 +48,27 @@ export function queryParameters(
   schema: z.ZodObject,
   descriptions: Readonly<Record<string, string>>,
 ): readonly JsonObject[] {
-  // As the client writes them: a flag is text, whatever it becomes behind the schema.
-  const { properties } = z.toJSONSchema(schema, { io: 'input' })
-  return Object.entries(properties ?? {}).map(([name, property]) => ({
-    name,
-    in: 'query',
-    required: false,
-    description: descriptions[name] ?? '',
-    ...(property === undefined ? {} : { allowEmptyValue: isFlag(plain(property as JsonObject)) }),
-    schema: plain(property as JsonObject),
-  }))
+  return Object.entries(schema.shape).map(([name, parameter]) => {
+    const described = parameterSchema(parameter)
+    return {
+      name,
+      in: 'query',
+      required: false,
+      description: descriptions[name] ?? '',
+      ...(isFlag(described) ? { allowEmptyValue: true } : {}),
+      schema: described,
+    }
+  })
+}
+
+/**
+ * What a parameter means: a number, although it arrives as text. A flag becomes something that JSON
+ * Schema cannot say, and is described as the client writes it.
+ */
+function parameterSchema(parameter: z.core.$ZodType): JsonValue {
+  const meant = plain(z.toJSONSchema(parameter, { unrepresentable: 'any' }) as JsonObject)
+  if (Object.keys(meant as JsonObject).length > 0) return meant
+  return plain(z.toJSONSchema(parameter, { io: 'input' }) as JsonObject)
 }
 
 function isFlag(schema: JsonValue): boolean {

@@ -146,6 +146,46 @@ test('openapi: every query parameter that a route takes is described', () => {
   }
 })
 
+test('openapi: parameters say what they mean: numbers with their bounds, flags, choices', () => {
+  const schemaOf = (verb: string, name: string): unknown => {
+    const found = [...operations()].find((each) => each.verb === verb && each.path.includes('{'))
+    const parameters = found?.operation.parameters as readonly Json[]
+    return parameters.find((each) => each.name === name)?.schema
+  }
+  assert.deepEqual(schemaOf('put', 'replicas'), { type: 'integer', minimum: 1, maximum: 255 })
+  assert.deepEqual(schemaOf('put', 'blockBytes'), {
+    type: 'integer',
+    minimum: limits.blockBytesMin,
+    maximum: limits.blockBytesMax,
+  })
+  assert.deepEqual((schemaOf('put', 'parents') as Json).type, 'string')
+  assert.deepEqual(schemaOf('patch', 'at'), {
+    anyOf: [
+      { type: 'string', const: 'end' },
+      { type: 'integer', minimum: 0, maximum: limits.sizeMax },
+    ],
+  })
+})
+
+test('schemas: numbers in queries are digits and nothing else', () => {
+  const take = (at: string): boolean => schemas.patchQuerySchema.safeParse({ at }).success
+  for (const good of ['0', '5', 'end', '4503599627370496']) assert(take(good), good)
+  for (const bad of [
+    '',
+    ' ',
+    '-1',
+    '1.0',
+    '1e3',
+    '0x10',
+    '+1',
+    ' 1',
+    '4503599627370497',
+    '9'.repeat(17),
+  ]) {
+    assert(!take(bad), bad)
+  }
+})
+
 test('openapi: every code is named at its status', () => {
   for (const [code, status] of Object.entries(httpStatusOf)) {
     const response = at(`#/components/responses/Problem${status}`) as Json

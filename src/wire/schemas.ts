@@ -83,10 +83,14 @@ export const changeSchema = z
   .meta({ id: 'Change' })
 export type ChangeBody = z.infer<typeof changeSchema>
 
+/** Query parameters and headers arrive as text: digits only (`Number('')` would be 0). */
 const whole = (min: number, max: number): z.ZodType<number> =>
-  z.coerce.number().int().min(min).max(max)
+  z
+    .string()
+    .regex(/^\d{1,16}$/, 'must be a whole number')
+    .pipe(z.coerce.number<string>().int().min(min).max(max))
 
-/** Query parameters arrive as text. `''` stands for a flag without a value. */
+/** `''` stands for a flag without a value. */
 const flag = z
   .enum(['', 'true', 'false', '1', '0'])
   .transform((text) => text !== 'false' && text !== '0')

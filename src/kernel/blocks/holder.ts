@@ -9,6 +9,7 @@ import { isUnosysError, UnosysError } from '../../base/error.ts'
 import type { NodeId, WorldId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Crypto } from '../../ports/crypto.ts'
+import type { Metrics } from '../../ports/metrics.ts'
 import type { ChannelHandler, IncomingMessage, OutgoingMessage } from '../links/interface.ts'
 import type { Placement } from '../placement/index.ts'
 import { type AddedBlock, receiptBytesToSign, receiptLeafOf } from '../section/index.ts'
@@ -35,6 +36,7 @@ export type HolderOptions = {
   readonly clock: Clock
   readonly vault: Vault
   readonly placement: Placement
+  readonly metrics: Metrics
   /** A copy was found damaged or missing: it may be fetched again. */
   readonly onDamaged: (key: BlockKey) => void
   /** The disk failed: this node must stop. */
@@ -181,6 +183,7 @@ export class Holder {
         return { head: encodeReceiptReply(await this.receipt(request)) }
       case 'get': {
         const { key } = request
+        this.#options.metrics.count('blocks.get_served_count')
         const { status, copy } = await this.fetch(key)
         const head = encodeGetReply({ key, status, releaseTag: copy?.releaseTag ?? noReleaseTag })
         if (copy === undefined) return { head }

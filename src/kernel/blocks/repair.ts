@@ -5,9 +5,8 @@
  *
  * How far it has looked is kept in the journal, so that a restart first catches up from there. Then
  * it looks once more at what former runs had checked: a file that vanished while nobody looked
- * shows
- * there. What cannot be fetched now is remembered and tried again at each look, and nothing behind
- * it waits for it.
+ * shows there. What cannot be fetched now is remembered and tried again at each look, and nothing
+ * behind it waits for it.
  *
  * A block that was added a moment ago may still be on its way from its writer. It is fetched when
  * it is still missing at the next look.

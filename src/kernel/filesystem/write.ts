@@ -39,7 +39,7 @@ export async function writeFile(
     expectResolved(options, resolved)
     const place = requirePlace(resolved, 'written')
     if (resolved.target === undefined) {
-      return createFile(core, { path, place, body }, options, context)
+      return createFile(core, { path, place, found: resolved, body }, options, context)
     }
     const outcome = await replaceContent(core, { resolved, path, body }, options, context)
     if ('info' in outcome) return { info: outcome.info, created: false }
@@ -137,12 +137,13 @@ async function createFile(
   request: {
     readonly path: string
     readonly place: Place
+    readonly found: Resolved
     readonly body: AsyncIterable<Uint8Array>
   },
   options: WriteOptions,
   context: CallContext,
 ): Promise<Written> {
-  const { path, place, body } = request
+  const { path, place, found, body } = request
   const { crypto, files, namespace } = core.options
   const { directory } = place
   const defaults = attributesOf(crypto, directory.view, directory.keys)
@@ -171,7 +172,7 @@ async function createFile(
     const create = isCreated ? [] : [drawn.create]
     const operations = [...create, stored.replace]
     const facts = { size: stored.size, blockBytes, replicas }
-    return await linkNew(core, { path, drawn, operations, facts }, options, context)
+    return await linkNew(core, { path, drawn, operations, facts, found }, options, context)
   } catch (error) {
     // What was created and never linked is dropped by the section in its own time; do it now if
     // we can, and give the caller the first error whatever becomes of that.
@@ -189,6 +190,8 @@ async function linkNew(
     /** The last of them is the replacement of its content. */
     readonly operations: readonly NewObject['create'][]
     readonly facts: Omit<Wrote, 'object' | 'seq'>
+    /** Where the file goes, as it was looked up before its content was stored: nothing was there. */
+    readonly found: Resolved
   },
   options: WriteOptions,
   context: CallContext,
@@ -197,7 +200,8 @@ async function linkNew(
   const call = core.objectCall(context)
   const { requestId } = core.requestId('PUT', path, context)
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const resolved = await core.resolve(path, context)
+    // What was found then is right nearly always; if it is not, the group says so.
+    const resolved = attempt === 0 ? request.found : await core.resolve(path, context)
     expectResolved(options, resolved)
     if (resolved.target !== undefined) requireFile(resolved.names, resolved.target)
     const place = requirePlace(resolved, 'written')

@@ -36,22 +36,32 @@ export function reasonOf(error: UnosysError): string {
 
 /** A call with its deadline turned into a signal that is listened to once. */
 export class Call {
+  /** Fires when the call is over, for whatever reason. */
   readonly signal: AbortSignal
+  /** Fires when it is over without an answer: then peers are told, too. */
+  readonly givenUp: AbortSignal
   readonly deadlineAtMs: number
   readonly #clock: Clock
   readonly #abort = new AbortController()
+  readonly #giveUp = new AbortController()
   readonly #cancelTimer: () => void
   readonly #outer: AbortSignal | undefined
-  readonly #onOuter = (): void => this.#abort.abort('cancelled')
+  readonly #onOuter = (): void => this.#over('cancelled')
 
   constructor(clock: Clock, options: CallOptions) {
     this.#clock = clock
     this.signal = this.#abort.signal
+    this.givenUp = this.#giveUp.signal
     this.deadlineAtMs = clock.monotonicMs() + options.deadlineMs
     this.#outer = options.signal
-    this.#cancelTimer = clock.after(options.deadlineMs, () => this.#abort.abort('deadline'))
+    this.#cancelTimer = clock.after(options.deadlineMs, () => this.#over('deadline'))
     if (this.#outer?.aborted) this.#onOuter()
     this.#outer?.addEventListener('abort', this.#onOuter, { once: true })
+  }
+
+  #over(reason: 'cancelled' | 'deadline'): void {
+    this.#abort.abort(reason)
+    this.#giveUp.abort(reason)
   }
 
   get leftMs(): number {
@@ -76,7 +86,7 @@ export class Call {
     })
   }
 
-  /** Stop everything that still runs for this call. */
+  /** The call has its answer: stop its timer and what waits on this node. */
   end(): void {
     this.#cancelTimer()
     this.#outer?.removeEventListener('abort', this.#onOuter)
@@ -133,36 +143,39 @@ export class GroupClient {
     return new GroupError(GroupCode.Unavailable, message, { needed: quorum, reachable })
   }
 
-  /** Ask all members at once; resolves when `onAnswer` said so or when nobody is left to ask. */
+  /**
+   * Ask all members at once; resolves when `onAnswer` said so, when nobody is left to ask, or when
+   * the call ends. Members that were not needed may still answer: taking questions back would cost
+   * a message each, more than the answers that are under way.
+   */
   async askAll(call: Call, ask: Ask): Promise<boolean> {
-    const stop = new AbortController()
-    const onEnd = (): void => stop.abort()
     if (call.signal.aborted) return false
-    call.signal.addEventListener('abort', onEnd, { once: true })
-    let satisfied = false
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+    let isOver = false
+    let isSatisfied = false
+    const finish = (): void => {
+      isOver = true
+      end()
+    }
+    call.signal.addEventListener('abort', finish, { once: true })
     const one = async (member: NodeId): Promise<void> => {
-      for (let pauseMs = retryFirstMs; !stop.signal.aborted; pauseMs *= 2) {
+      for (let pauseMs = retryFirstMs; !isOver; pauseMs *= 2) {
         ask.onAsk?.(member)
-        const answer = await this.#askOne(member, ask, call, stop.signal)
-        if (stop.signal.aborted) return
+        const answer = await this.#askOne(member, ask, call)
+        if (isOver) return
         if (answer !== undefined) {
-          if (ask.onAnswer(member, answer)) {
-            satisfied = true
-            stop.abort()
-          }
+          isSatisfied = ask.onAnswer(member, answer)
+          if (isSatisfied) finish()
           return
         }
         if (!ask.persist) return
         await call.pause(Math.min(pauseMs, retryLongestMs))
       }
     }
-    const ended = new Promise<void>((resolve) => {
-      stop.signal.addEventListener('abort', () => resolve(), { once: true })
-    })
     await Promise.race([Promise.all(this.#options.members.map(one)), ended])
-    call.signal.removeEventListener('abort', onEnd)
-    stop.abort()
-    return satisfied
+    call.signal.removeEventListener('abort', finish)
+    isOver = true
+    return isSatisfied
   }
 
   /** One member's answer, within `lateMs`. @throws LinkError, MemberRefused */
@@ -176,16 +189,12 @@ export class GroupClient {
     return this.#request(member, request, { deadlineMs, signal: call.signal })
   }
 
-  async #askOne(
-    member: NodeId,
-    ask: Ask,
-    call: Call,
-    signal: AbortSignal,
-  ): Promise<Uint8Array | undefined> {
+  async #askOne(member: NodeId, ask: Ask, call: Call): Promise<Uint8Array | undefined> {
+    const signal = member === this.#options.self ? call.signal : call.givenUp
     try {
       return await this.#request(member, ask.request, { deadlineMs: call.leftMs, signal })
     } catch (error) {
-      if (signal.aborted) return undefined
+      if (call.signal.aborted) return undefined
       if (!isUnosysError(error)) throw error
       ask.onFailure?.(member, reasonOf(error))
       return undefined
