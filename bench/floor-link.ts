@@ -51,13 +51,21 @@ class Lane {
   }
 }
 
+/** Records and bodies count apart: a body is sealed before the record that carries its tag. */
+type Lanes = { readonly records: Lane; readonly bodies: Lane }
+
+const lanesOf = (direction: number): Lanes => ({
+  records: new Lane(direction),
+  bodies: new Lane(direction + 2),
+})
+
 export type OnFloorMessage = (link: FloorLink, head: Buffer, body: Buffer | undefined) => void
 
 export class FloorLink {
   readonly #socket: WebSocket
   readonly #stream: Duplex
-  readonly #out: Lane
-  readonly #in: Lane
+  readonly #out: Lanes
+  readonly #in: Lanes
   #head: { readonly head: Buffer; readonly tag: Buffer } | undefined
   #corked = false
 
@@ -67,14 +75,16 @@ export class FloorLink {
   ) {
     this.#socket = ends.socket
     this.#stream = ends.stream
-    this.#out = new Lane(ends.dialled ? 1 : 2)
-    this.#in = new Lane(ends.dialled ? 2 : 1)
+    this.#out = lanesOf(ends.dialled ? 1 : 2)
+    this.#in = lanesOf(ends.dialled ? 2 : 1)
     ends.socket.on('message', (data: Buffer) => this.#take(data, onMessage))
   }
 
   send(head: Buffer, body?: Uint8Array): void {
-    const part = body === undefined ? undefined : this.#out.seal(body)
-    const record = this.#out.seal(part === undefined ? head : Buffer.concat([part.tag, head]))
+    const part = body === undefined ? undefined : this.#out.bodies.seal(body)
+    const record = this.#out.records.seal(
+      part === undefined ? head : Buffer.concat([part.tag, head]),
+    )
     const first = Buffer.concat([Buffer.of(part === undefined ? 0 : 1), record.tag, record.sealed])
     if (!this.#corked) {
       this.#corked = true
@@ -92,14 +102,14 @@ export class FloorLink {
     const before = this.#head
     if (before !== undefined) {
       this.#head = undefined
-      const body = this.#in.open(data, before.tag)
+      const body = this.#in.bodies.open(data, before.tag)
       onMessage(this, before.head, body)
       return
     }
     const hasBody = data[0] === 1
     // The sender sealed the body first: so do we open it first, as soon as it is here.
     const record = { tag: data.subarray(1, 1 + tagBytes), sealed: data.subarray(1 + tagBytes) }
-    const plain = this.#in.open(record.sealed, record.tag)
+    const plain = this.#in.records.open(record.sealed, record.tag)
     if (!hasBody) onMessage(this, plain, undefined)
     else this.#head = { tag: plain.subarray(0, tagBytes), head: plain.subarray(tagBytes) }
   }
@@ -129,7 +139,9 @@ export function dialFloor(port: number, onMessage: OnFloorMessage): Promise<Floo
     socket.once('upgrade', (response) => {
       const stream = response.socket
       stream.setNoDelay(true)
-      socket.once('open', () => resolve(new FloorLink({ socket, stream, dialled: true }, onMessage)))
+      socket.once('open', () =>
+        resolve(new FloorLink({ socket, stream, dialled: true }, onMessage)),
+      )
     })
   })
 }

@@ -1,8 +1,8 @@
 /**
  * A world of real Processors for measurements: fresh folders, free ports, one process each, with
- * the
- * flags that every Processor has. Nothing is removed while anything is measured: ext4 steps over
- * freshly deleted inodes one by one and makes creating files several times slower for a minute.
+ * the flags that every Processor has. Nothing is removed while anything is measured: ext4 steps
+ * over freshly deleted inodes one by one and makes creating files several times slower for a
+ * minute.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

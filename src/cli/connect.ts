@@ -2,10 +2,8 @@
 import { access, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { isUnosysError } from '../base/error.ts'
-import { readLine, readWorld } from '../main/read-world.ts'
 import { readRunning } from '../main/running-world.ts'
-import { worldFolderDefault } from '../main/world-command.ts'
-import { worldPaths } from '../main/world-format.ts'
+import { worldFolderDefault, worldPaths } from '../main/world-layout.ts'
 import { UnosysClient } from '../sdk/index.ts'
 import { CliCode, CliError, localError } from './failure.ts'
 
@@ -57,6 +55,8 @@ async function firstApi(folder: string): Promise<string> {
   const running = await readRunning(folder)
   const [first] = running?.processors ?? []
   if (first !== undefined) return first.api
+  // Loaded when it is needed: it brings much of the kernel along.
+  const { readWorld } = await import('../main/read-world.ts')
   try {
     const { processors } = await readWorld(folder)
     return `http://127.0.0.1:${processors[0]?.httpPort ?? 0}`
@@ -75,9 +75,10 @@ async function tokenOf(folder: string): Promise<string> {
   if (told !== undefined && told !== '') return told
   const path = worldPaths(folder).token
   try {
-    return await readLine(path)
+    return (await readFile(path, 'utf8')).trim()
   } catch (error) {
-    if (!isUnosysError(error, 'world/missing')) throw error
+    const failure = localError(path, error)
+    if (failure.code !== CliCode.LocalNotFound) throw failure
     const message = `no token: set the environment variable UNOSYS_TOKEN, or name the folder of the world with --world (looked for ${path})`
     throw new CliError(CliCode.NoToken, message, { path })
   }

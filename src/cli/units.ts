@@ -12,9 +12,21 @@ export function formatBytes(bytes: number): string {
     value /= step
     unit++
   }
-  // 999.96 would become 1000.0.
-  const digits = unit === 0 || value >= 100 ? 0 : 1
+  // 999.6 would become 1000.
+  if (unit > 0 && Math.round(value) >= step && unit < steps.length - 1) {
+    value /= step
+    unit++
+  }
+  const digits = unit === 0 || value >= 99.95 ? 0 : 1
   return `${value.toFixed(digits)} ${steps[unit]}`
+}
+
+const kibi = 1024
+
+/** `65536` → `64 KiB`: sizes of blocks are powers of two. */
+export function formatBlock(bytes: number): string {
+  if (bytes % kibi ** 2 === 0) return `${bytes / kibi ** 2} MiB`
+  return bytes % kibi === 0 ? `${bytes / kibi} KiB` : `${bytes} B`
 }
 
 export const formatRate = (bytes: number, tookMs: number): string =>

@@ -32,6 +32,7 @@ import {
   writeNew,
 } from './world-files.ts'
 import {
+  httpPortDefault,
   nodesMax,
   type ProcessorConfig,
   portMax,
@@ -72,7 +73,6 @@ export type CreatedWorld = {
   readonly passphraseFile: string
 }
 
-export const httpPortDefault = 7300
 export const linkPortDefault = 7400
 const replicasDefault = 3
 const nameDefault = 'world'

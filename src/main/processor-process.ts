@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { UnosysError } from '../base/error.ts'
-import { ExitCode } from './exit-codes.ts'
+import { ExitCode, exitCodeOf } from './exit-codes.ts'
 
 /** Node's flags for every Processor: nothing of it can be changed from inside while it runs. */
 export const processorFlags: readonly string[] = [
@@ -58,6 +58,10 @@ export type ProcessorExit = {
 
 /** Why a Processor did not start or stopped, with the code that it gave. */
 export class ProcessorError extends UnosysError<string, { readonly exitCode: number }> {}
+
+/** The exit code that an error of a start stands for. */
+export const exitCodeOfStart = (error: unknown): number =>
+  error instanceof ProcessorError ? error.detail.exitCode : exitCodeOf(error)
 
 export type ProcessorProcess = {
   readonly pid: number

@@ -15,7 +15,7 @@ import {
   type StartProcessorOptions,
   startProcessor,
 } from './start-processor.ts'
-import { portMax } from './world-format.ts'
+import { portMax } from './world-layout.ts'
 
 const logLevels: readonly string[] = ['debug', 'info', 'warn', 'error', 'silent']
 

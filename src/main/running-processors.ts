@@ -6,11 +6,12 @@
  * does not mend itself. One that dies later is reported and started again, after a pause that
  * doubles each time, because its data is the world's data and nothing else would bring it back.
  */
-import { ExitCode, exitCodeOf } from './exit-codes.ts'
+import { ExitCode } from './exit-codes.ts'
 import { pollStatus } from './poll-status.ts'
 import { ProcessorError, type ProcessorProcess, spawnProcessor } from './processor-process.ts'
 import type { ProcessorState, ReadyProcessor, WorldEvent } from './world-events.ts'
-import { processorFolder, type WorldConfig } from './world-format.ts'
+import type { WorldConfig } from './world-format.ts'
+import { processorFolder } from './world-layout.ts'
 
 export type ProcessorsOptions = {
   readonly folder: string
@@ -197,7 +198,3 @@ function endedEarly({ n, data }: Slot): ProcessorError {
   const message = `Processor ${n} ended while the world was starting; ${data}/log says why`
   return new ProcessorError('start/fault', message, { exitCode: ExitCode.Fault })
 }
-
-/** The exit code that an error of a start stands for. */
-export const exitCodeOfStart = (error: unknown): number =>
-  error instanceof ProcessorError ? error.detail.exitCode : exitCodeOf(error)

@@ -4,14 +4,13 @@
  */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
 import { secretMode, systemCodeOf } from './world-files.ts'
 
-const runningSchema = z.object({
-  pid: z.int(),
-  processors: z.array(z.object({ n: z.int(), api: z.string() })),
-})
-export type RunningWorld = z.infer<typeof runningSchema>
+export type RunningWorld = {
+  /** Of the program that looks after the Processors. */
+  readonly pid: number
+  readonly processors: readonly { readonly n: number; readonly api: string }[]
+}
 
 const pathOf = (folder: string): string => join(folder, 'running.json')
 
@@ -27,13 +26,23 @@ export const removeRunning = (folder: string): Promise<void> => rm(pathOf(folder
 /** Undefined when the world is not up, as far as the file says. */
 export async function readRunning(folder: string): Promise<RunningWorld | undefined> {
   try {
-    const parsed = runningSchema.safeParse(JSON.parse(await readFile(pathOf(folder), 'utf8')))
-    return parsed.success ? parsed.data : undefined
+    return parse(JSON.parse(await readFile(pathOf(folder), 'utf8')))
   } catch (error) {
     const isAbsent = systemCodeOf(error) === 'ENOENT' || systemCodeOf(error) === 'ENOTDIR'
     if (isAbsent || error instanceof SyntaxError) return undefined
     throw error
   }
+}
+
+/** Undefined for anything but what `writeRunning` writes. */
+function parse(value: unknown): RunningWorld | undefined {
+  const { pid, processors } = (value ?? {}) as { pid?: unknown; processors?: unknown }
+  if (typeof pid !== 'number' || !Array.isArray(processors)) return undefined
+  const isOne = (one: unknown): one is { n: number; api: string } => {
+    const { n, api } = (one ?? {}) as { n?: unknown; api?: unknown }
+    return typeof n === 'number' && typeof api === 'string'
+  }
+  return processors.every(isOne) ? { pid, processors } : undefined
 }
 
 /**

@@ -1,14 +1,11 @@
 /** `unosys world …`: the commands that make worlds and bring them up. Also behind `npm start`. */
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { UnosysError } from '../base/error.ts'
-import { createWorld, httpPortDefault } from './create-world.ts'
-import { exitCodeOfStart } from './running-processors.ts'
+import { exitCodeOfStart } from './processor-process.ts'
 import { sentenceOf } from './sentences.ts'
-import { nodesMax, portMax } from './world-format.ts'
-import { chosenPorts, type WorldView, worldUp } from './world-up.ts'
+import { httpPortDefault, nodesMax, portMax, worldFolderDefault } from './world-layout.ts'
+import type { WorldView } from './world-up.ts'
 import { jsonView, type Output, plainView, tableView } from './world-views.ts'
-
-export const worldFolderDefault = '.unosys'
 
 const logLevels = ['debug', 'info', 'warn', 'error', 'silent']
 
@@ -78,6 +75,8 @@ Examples:
   npx unosys world up --json | jq -c 'select(.event == "ready").processors[]'`
 
 async function up(flags: UpFlags, isJson: boolean): Promise<number> {
+  // Loaded when it is needed: most commands of `unosys` do not make worlds.
+  const { worldUp } = await import('./world-up.ts')
   const stop = new AbortController()
   const hurry = new AbortController()
   const onSignal = (): void => (stop.signal.aborted ? hurry : stop).abort()
@@ -147,6 +146,8 @@ Examples:
 
 async function create(flags: CreateFlags, isJson: boolean): Promise<number> {
   const { nodes, out, replicas, name } = flags
+  const { createWorld } = await import('./create-world.ts')
+  const { chosenPorts } = await import('./world-up.ts')
   try {
     const ports = await chosenPorts({ nodeCount: nodes, httpPort: flags.port })
     const linkAddresses = flags.linkAddresses?.split(',').map((address) => address.trim())

@@ -11,7 +11,6 @@
  *
  * Vault, journal and state are made beside them by the Processor itself.
  */
-import { join } from 'node:path'
 import { z } from 'zod'
 import { parseAddress } from '../adapters/ws-address.ts'
 import {
@@ -22,13 +21,13 @@ import {
   type WorldId,
   worldIdOf,
 } from '../base/ids.ts'
+import { nodesMax, portMax } from './world-layout.ts'
+
+export * from './world-layout.ts'
 
 /** Of `world.json` and `processor.json`. Another number is another program's. */
 export const worldFormat = 1
 
-/** Processors of one world on one machine. */
-export const nodesMax = 16
-export const portMax = 65_535
 export const worldNameCharactersMax = 64
 /** Of `world.json` and `processor.json`: 16 Processors take 4 KiB. */
 export const configBytesMax = 64 * 1024
@@ -81,26 +80,3 @@ export const worldSchema = z.strictObject({
 
 export type ProcessorConfig = z.infer<typeof processorSchema>
 export type WorldConfig = z.infer<typeof worldSchema>
-
-/** Where things are. */
-export const worldPaths = (
-  folder: string,
-): { readonly config: string; readonly token: string; readonly passphrase: string } => ({
-  config: join(folder, 'world.json'),
-  token: join(folder, 'token'),
-  passphrase: join(folder, 'passphrase'),
-})
-
-/** Name of `world.json` until all else is written: where it stands, a creation broke off. */
-export const unfinishedPath = (folder: string): string => join(folder, 'world.json.unfinished')
-
-/** The folder of Processor `n`. */
-export const processorFolder = (folder: string, n: number): string => join(folder, String(n))
-
-export const processorPaths = (
-  folder: string,
-): { readonly config: string; readonly genesis: string; readonly keyring: string } => ({
-  config: join(folder, 'processor.json'),
-  genesis: join(folder, 'genesis'),
-  keyring: join(folder, 'keyring'),
-})

@@ -1,16 +1,18 @@
 /** Brings a world up, creating it first if there is none, and keeps it up until told to stop. */
 import { resolve } from 'node:path'
 import { isUnosysError, UnosysError } from '../base/error.ts'
-import { createWorld, httpPortDefault } from './create-world.ts'
+import { createWorld } from './create-world.ts'
 import { type DataLock, lockFolder } from './data-lock.ts'
 import { ExitCode, StartCode, StartError } from './exit-codes.ts'
 import { freePorts } from './free-ports.ts'
+import { exitCodeOfStart } from './processor-process.ts'
 import { readLine, readWorld } from './read-world.ts'
-import { exitCodeOfStart, RunningProcessors } from './running-processors.ts'
+import { RunningProcessors } from './running-processors.ts'
 import { removeRunning, writeCurlConfig, writeRunning } from './running-world.ts'
 import { sentenceOf } from './sentences.ts'
 import type { ProcessorState, WorldEvent } from './world-events.ts'
-import { nodesMax, portMax, type WorldConfig, worldPaths } from './world-format.ts'
+import type { WorldConfig } from './world-format.ts'
+import { httpPortDefault, nodesMax, portMax, worldPaths } from './world-layout.ts'
 
 export type WorldUpOptions = {
   /** The world's folder; created with its world if there is none. */

@@ -5,9 +5,8 @@
  *
  * Promises: each file was a linearizable register to all applications; no content was ever torn or
  * mixed; nothing acknowledged is lost; after the trouble every Processor comes back, catches up,
- * and
- * holds what it should; no Processor, all of them correct, is reported for more than being late or
- * for not having a block. The budget of events is a promise too: no storm.
+ * and holds what it should; no Processor, all of them correct, is reported for more than being late
+ * or for not having a block. The budget of events is a promise too: no storm.
  */
 import { UnosysError } from '../base/error.ts'
 import type { Crypto } from '../ports/crypto.ts'

@@ -1,8 +1,7 @@
 /**
  * Crypto for whole worlds in many seeds: hashes and seals are real, because what they do to bytes
- * is
- * part of what is simulated; signatures and the password hash are stand-ins, because they are most
- * of the cost and their strength is not what a simulation can test.
+ * is part of what is simulated; signatures and the password hash are stand-ins, because they are
+ * most of the cost and their strength is not what a simulation can test.
  */
 import type { Crypto } from '../ports/crypto.ts'
 import { fakeSigning } from './consensus-crypto.ts'

@@ -56,7 +56,7 @@ function run(
   return { ranCount, notApplicableCount }
 }
 
-test('wycheproof: AES-256-GCM seals to the known bytes and opens nothing else', () => {
+test('C69: wycheproof: AES-256-GCM seals to the known bytes and opens nothing else', () => {
   const counts = run(
     'aes_gcm',
     (group) => numberOf(group, 'keySize') === 256 && numberOf(group, 'ivSize') === 96,
@@ -78,7 +78,7 @@ test('wycheproof: AES-256-GCM seals to the known bytes and opens nothing else', 
   assert.deepEqual(counts, { ranCount: 66, notApplicableCount: 250 })
 })
 
-test('wycheproof: AES-GCM keys and nonces of other lengths do not get in', () => {
+test('C69: wycheproof: AES-GCM keys and nonces of other lengths do not get in', () => {
   let refusedCount = 0
   for (const group of groupsOf('aes_gcm'))
     for (const vector of group.tests) {
@@ -98,7 +98,7 @@ test('wycheproof: AES-GCM keys and nonces of other lengths do not get in', () =>
   assert.equal(refusedCount, 250)
 })
 
-test('wycheproof: Ed25519 verifies exactly the valid signatures', () => {
+test('C69: wycheproof: Ed25519 verifies exactly the valid signatures', () => {
   const counts = run(
     'ed25519',
     () => true,
@@ -111,7 +111,7 @@ test('wycheproof: Ed25519 verifies exactly the valid signatures', () => {
   assert.deepEqual(counts, { ranCount: 151, notApplicableCount: 0 })
 })
 
-test('wycheproof: X25519 computes the known secrets and none that is all zero', () => {
+test('C69: wycheproof: X25519 computes the known secrets and none that is all zero', () => {
   const zero = '00'.repeat(32)
   let refusedCount = 0
   const counts = run(
@@ -132,7 +132,7 @@ test('wycheproof: X25519 computes the known secrets and none that is all zero', 
   assert.equal(refusedCount, 31)
 })
 
-test('wycheproof: HKDF-SHA-256 derives the known bytes and refuses more than 8,160', () => {
+test('C69: wycheproof: HKDF-SHA-256 derives the known bytes and refuses more than 8,160', () => {
   let refusedCount = 0
   const counts = run(
     'hkdf_sha256',
@@ -154,7 +154,7 @@ test('wycheproof: HKDF-SHA-256 derives the known bytes and refuses more than 8,1
   assert.equal(refusedCount, 3)
 })
 
-test('wycheproof: HMAC-SHA-256 gives the known tags, cut ones as a prefix', () => {
+test('C69: wycheproof: HMAC-SHA-256 gives the known tags, cut ones as a prefix', () => {
   const counts = run(
     'hmac_sha256',
     () => true,
@@ -171,7 +171,7 @@ test('wycheproof: HMAC-SHA-256 gives the known tags, cut ones as a prefix', () =
  * ChaCha20-Poly1305 is not part of the crypto port. The handshake package uses it through the
  * binding of libsodium that is tested here.
  */
-test('wycheproof: ChaCha20-Poly1305 of libsodium, as the handshake package calls it', () => {
+test('C69: wycheproof: ChaCha20-Poly1305 of libsodium, as the handshake package calls it', () => {
   const seal = (vector: Vector, message: Uint8Array): Uint8Array => {
     const sealed = new Uint8Array(message.length + 16)
     const [associated, nonce] = [bytesOf(vector, 'aad'), bytesOf(vector, 'iv')]

@@ -4,9 +4,9 @@
  * started again by itself.
  */
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createWorld } from '../../src/main/create-world.ts'
+import { freePorts } from '../../src/main/free-ports.ts'
 import {
   type ProcessorExit,
   type ProcessorProcess,
@@ -17,6 +17,9 @@ import { until } from './until.ts'
 
 const stopGraceMs = 15_000
 const readyMsMax = 60_000
+
+/** Below the range that systems give to outgoing connections, and different for each world. */
+const randomPort = (): number => 12_000 + Math.floor(Math.random() * 18_000)
 
 export type TourWorldOptions = {
   /** Made if it is not there; must be empty. */
@@ -155,7 +158,7 @@ export class TourWorld {
 /** Draw a world and write its folders; nothing runs yet. */
 export async function makeTourWorld(options: TourWorldOptions): Promise<TourWorld> {
   const { folder, nodeCount } = options
-  const ports = await freePorts(nodeCount * 2)
+  const ports = await freePorts(nodeCount * 2, randomPort(), [])
   const httpPorts = ports.slice(0, nodeCount)
   const linkAddresses = ports.slice(nodeCount).map((port) => `127.0.0.1:${port}`)
   const replicas =
@@ -172,23 +175,4 @@ export async function makeTourWorld(options: TourWorldOptions): Promise<TourWorl
     return new TourProcessor({ n, folder: join(folder, String(n)), httpPort, linkAddress, token })
   })
   return new TourWorld(folder, processors, token)
-}
-
-/** Ports of 127.0.0.1 that are free now. All are held until the last is found: none comes twice. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listenAnywhere()))
-  const ports = servers.map((server) => {
-    const address = server.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
-  })
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
-}
-
-function listenAnywhere(): Promise<ReturnType<typeof createServer>> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => resolve(server))
-  })
 }

@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import type { FileInfo, UnosysClient } from '../../sdk/index.ts'
 import { isFolder, worldPath } from '../paths.ts'
 import { run, withCommonOptions } from '../run.ts'
-import { columns, formatBytes, formatTime, printable } from '../units.ts'
+import { columns, formatBlock, formatBytes, formatTime, printable } from '../units.ts'
 
 type Flags = { readonly blocks?: boolean }
 
@@ -59,7 +59,7 @@ function statLines(info: FileInfo): string[] {
     ...columns([
       ['  kind', info.kind],
       ['  size', size],
-      ['  blocks', `${formatBytes(info.blockBytes)}, ${info.replicas} copies of each`],
+      ['  blocks', `${formatBlock(info.blockBytes)}, ${info.replicas} copies of each`],
       ['  created', formatTime(info.createdMs)],
       ['  changed', formatTime(info.modifiedMs)],
       ['  id', info.id],

@@ -1,21 +1,16 @@
-/** One computer: the same script, verbs and paths at every Processor of a world. */
+/** Several clients at several Processors: one computer, also when they meet. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isApiError, type UnosysClient } from '../../src/sdk/index.ts'
 import { eachOf } from '../../tools/tour/transfer.ts'
 import { bytesOf, worldForTests } from './tour-world.ts'
 
-const worldOf = worldForTests('verbs')
+const worldOf = worldForTests('clients')
 const numbers = [1, 2, 3, 4] as const
 const clientAt = (n: number): UnosysClient => worldOf().at(n).client
 
 const textAt = async (n: number, path: string): Promise<string> =>
   Buffer.from(await clientAt(n).readAll(path)).toString()
-
-/** All pairs of different Processors. */
-const pairs = numbers.flatMap((from) =>
-  numbers.filter((to) => to !== from).map((to) => ({ from, to })),
-)
 
 /** What an application could do anywhere; returns everything that it saw. */
 async function script(client: UnosysClient, root: string): Promise<unknown> {
@@ -50,63 +45,6 @@ test('C1: a script run unchanged at each Processor sees the same tree and files'
     return { info, entries: page.entries, content: bytes.toString('base64') }
   })
   for (const view of views) assert.deepEqual(view, views[0])
-})
-
-test('C1: no answer of the API holds the address of another Processor', async () => {
-  const { processors } = worldOf()
-  const addresses = processors.map(({ linkAddress }) => linkAddress)
-  const ports = addresses.map((address) => address.split(':')[1] ?? '')
-  await clientAt(1).write('/public/addresses.txt', 'x')
-  const routes = [
-    '/v1/status',
-    '/v1/openapi.json',
-    '/v1/nowhere',
-    '/v1/files/',
-    '/v1/files/public/',
-    '/v1/files/public/addresses.txt',
-    '/v1/files/public/addresses.txt?view=info',
-    '/v1/files/public/addresses.txt?view=blocks',
-    '/v1/files/public/nothing-here',
-  ]
-  for (const { api, token } of processors) {
-    for (const route of routes) {
-      const headers = { authorization: `Bearer ${token}` }
-      const response = await fetch(api + route, { headers })
-      const all = JSON.stringify([...response.headers]) + (await response.text())
-      for (const text of [...addresses, ...ports.map((port) => `:${port}`)]) {
-        assert(!all.includes(text), `${route} tells ${text}`)
-      }
-    }
-  }
-})
-
-test('C17, C18: each verb at one Processor is seen at every other, by the same path', async () => {
-  await clientAt(1).mkdir('/public/matrix')
-  await eachOf(pairs, 4, async ({ from, to }) => {
-    const path = `/public/matrix/from ${from} to ${to}.txt`
-    const { id } = await clientAt(from).write(path, 'created')
-    // Open and read.
-    assert.equal((await clientAt(to).stat(path)).id, id)
-    assert.equal(await textAt(to, path), 'created')
-    // Write, at the other, seen at the first.
-    await clientAt(to).patch(path, 'CREA', { at: 0 })
-    assert.equal(await textAt(from, path), 'CREAted')
-    // Delete.
-    await clientAt(to).remove(path)
-    assert.equal(await clientAt(from).exists(path), false)
-  })
-})
-
-test('C14: a volume made at one Processor is used, listed and removed at others', async () => {
-  await clientAt(1).makeVolume('/media', { blockBytes: 16_384, replicas: 2 })
-  const info = await clientAt(2).write('/media/film', bytesOf(1, 50_000))
-  assert.deepEqual([info.blockBytes, info.replicas], [16_384, 2])
-  const names: string[] = []
-  for await (const { name, kind } of clientAt(3).list('/')) if (kind === 'volume') names.push(name)
-  assert(names.includes('media') && names.includes('public'))
-  await clientAt(4).remove('/media/film')
-  await clientAt(4).remove('/media')
-  assert.equal(await clientAt(1).exists('/media'), false)
 })
 
 test('two clients at two Processors append to one file: each append is there once', async () => {

@@ -1,0 +1,262 @@
+/** What the group says to whoever asks it, with members that answer, lie, refuse and keep silent. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { utf8 } from '../../base/bytes.ts'
+import { isUnosysError } from '../../base/error.ts'
+import { digestOf, objectIdOf } from '../../base/ids.ts'
+import {
+  encodeAnswers,
+  encodePage,
+  encodeResults,
+  type Query,
+  type SignedBatch,
+} from '../section/index.ts'
+import {
+  members,
+  refusing,
+  type Script,
+  scriptedGroup,
+  silent,
+  smallWorld,
+} from './fixture.test.ts'
+import { pageLateMs, reachWaitMs } from './limits.ts'
+import { encodeAddedList, encodeAddedReply, encodeReadReply } from './wire.ts'
+
+const batch: SignedBatch = (await smallWorld('group')).newSession().opening
+const done = encodeResults([{ ok: true, seqs: [1] }])
+const other = encodeResults([{ ok: true, seqs: [2] }])
+const says =
+  (answer: Uint8Array): Script =>
+  () =>
+    Promise.resolve(answer)
+const coded =
+  (code: string) =>
+  (error: unknown): boolean =>
+    isUnosysError(error, code)
+
+const object = objectIdOf('ab'.repeat(16))
+const queries: Query[] = [{ kind: 'object', object, sinceSeq: 0 }]
+const sessionAnswer = (lastSequence: number): Uint8Array =>
+  encodeAnswers([{ kind: 'session', found: true, lastSequence }])
+const readAt = (height: number, lastSequence: number): Uint8Array =>
+  encodeReadReply({ height, answers: sessionAnswer(lastSequence) })
+
+test('a write is done when a quorum gave the same answer; a liar cannot change it', async () => {
+  const { bench, group, links } = scriptedGroup([says(done), says(other), says(done), says(done)])
+  assert.deepEqual(await bench.finish(group.submit(batch, { deadlineMs: 1_000 })), [
+    { ok: true, seqs: [1] },
+  ])
+  assert.deepEqual([...links.askedTimes.values()], [1, 1, 1, 1])
+})
+
+test('members that fail are asked again; the same batch goes to all', async () => {
+  const atThird: Script = (_request, times) =>
+    times < 3
+      ? Promise.reject(Object.assign(new Error(), { code: 'link/x' }))
+      : Promise.resolve(done)
+  const { bench, group } = scriptedGroup([says(done), atThird, atThird, silent])
+  const results = await bench.finish(group.submit(batch, { deadlineMs: 10_000 }))
+  assert.equal(results[0]?.ok, true)
+  assert(bench.clock.monotonicMs() < 1_000)
+})
+
+test('no quorum in reach: unavailable after a while, and nothing was sent', async () => {
+  const { bench, group, links } = scriptedGroup([says(done), says(done)])
+  const call = group.submit(batch, { deadlineMs: 60_000 })
+  await assert.rejects(bench.finish(call), (error: unknown) => {
+    assert(isUnosysError(error, 'group/unavailable'))
+    assert.deepEqual(error.detail, { needed: 3, reachable: 2 })
+    return true
+  })
+  assert.equal(links.askedTimes.size, 0)
+  assert(Math.abs(bench.clock.monotonicMs() - reachWaitMs) < 100)
+})
+
+test('a quorum that comes into reach while a call waits is used', async () => {
+  const { bench, group, links } = scriptedGroup([says(done), says(done)])
+  const call = group.submit(batch, { deadlineMs: 60_000 })
+  await bench.pass(1_000)
+  links.scripts.set(members[3] ?? links.self, says(done))
+  assert.equal((await bench.finish(call)).length, 1)
+})
+
+test('sent, and no quorum confirmed: it may have happened', async () => {
+  const { bench, group } = scriptedGroup([says(done), says(other), says(done), silent])
+  const call = group.submit(batch, { deadlineMs: 2_000 })
+  await assert.rejects(bench.finish(call), (error: unknown) => {
+    assert(isUnosysError(error, 'group/unconfirmed'))
+    assert.deepEqual(error.detail, { needed: 3, reachable: 2 })
+    return true
+  })
+})
+
+test('overloaded means that no member took it; one silent member makes it unconfirmed', async () => {
+  const full = refusing('group/overloaded')
+  const { bench, group } = scriptedGroup([full, full, full, full])
+  const options = { deadlineMs: 500 }
+  await assert.rejects(bench.finish(group.submit(batch, options)), coded('group/overloaded'))
+  const half = scriptedGroup([full, full, full, silent])
+  await assert.rejects(
+    half.bench.finish(half.group.submit(batch, options)),
+    coded('group/unconfirmed'),
+  )
+})
+
+test('a member that refused first and took it later counts as one that has it', async () => {
+  const later: Script = (_request, times) =>
+    times < 3
+      ? Promise.reject(Object.assign(new Error(), { code: 'group/overloaded' }))
+      : Promise.resolve(undefined)
+  const { bench, group } = scriptedGroup([later, later, later, later])
+  const call = group.submit(batch, { deadlineMs: 2_000 })
+  await assert.rejects(bench.finish(call), coded('group/unconfirmed'))
+})
+
+test('a caller that gives up is let go at once', async () => {
+  const { bench, group } = scriptedGroup([silent, silent, silent, silent])
+  const abort = new AbortController()
+  const call = group.submit(batch, { deadlineMs: 60_000, signal: abort.signal })
+  await bench.pass(100)
+  abort.abort()
+  await assert.rejects(bench.finish(call), coded('group/cancelled'))
+  assert(bench.clock.monotonicMs() < 200)
+})
+
+test('a read ends with the first round when a quorum agrees, at whatever heights', async () => {
+  const { bench, group, links } = scriptedGroup([
+    says(readAt(9, 5)),
+    says(readAt(7, 5)),
+    says(readAt(8, 4)),
+    says(readAt(3, 5)),
+  ])
+  const [answer] = await bench.finish(group.read(queries, { deadlineMs: 1_000 }))
+  assert.deepEqual(answer, { kind: 'session', found: true, lastSequence: 5 })
+  assert(Math.max(...links.askedTimes.values()) === 1)
+})
+
+/** Members that have executed so far, keep every older state, and refuse what lies ahead. */
+const executedTo =
+  (height: number): Script =>
+  async (request) => {
+    assert(request.kind === 'read')
+    if (request.atHeight === 0) return readAt(height, height)
+    if (request.atHeight <= height) return readAt(request.atHeight, request.atHeight)
+    throw Object.assign(new Error(), { code: 'group/behind' })
+  }
+
+test('members at different heights: the read settles on the highest that a quorum named', async () => {
+  const rising = (from: number): Script => {
+    let height = from
+    return (request, times) => {
+      height += 2
+      return executedTo(height)(request, times)
+    }
+  }
+  const { bench, group, links } = scriptedGroup([rising(1), rising(2), rising(3), rising(4)])
+  const [answer] = await bench.finish(group.read(queries, { deadlineMs: 5_000 }))
+  assert(answer?.kind === 'session')
+  assert(answer.lastSequence >= 5 && answer.lastSequence <= 6, `settled at ${answer.lastSequence}`)
+  assert(Math.max(...links.askedTimes.values()) <= 3)
+})
+
+test('fewer answers than a quorum are no reason to settle: the newest write may be in none', async () => {
+  // A write was done at height 9 by three members. Two of them are asked in vain at first; the
+  // others name 3 and 4. Settling there would read a state from before the write.
+  const behindFirst =
+    (height: number): Script =>
+    (request, times) =>
+      times === 1
+        ? Promise.reject(Object.assign(new Error(), { code: 'group/behind' }))
+        : executedTo(height)(request, times)
+  const catchingUp: Script = (request, times) => executedTo(times < 3 ? 3 : 9)(request, times)
+  const { bench, group } = scriptedGroup([
+    behindFirst(9),
+    behindFirst(9),
+    (request, times) => executedTo(times < 3 ? 4 : 9)(request, times),
+    catchingUp,
+  ])
+  const [answer] = await bench.finish(group.read(queries, { deadlineMs: 5_000 }))
+  assert.deepEqual(answer, { kind: 'session', found: true, lastSequence: 9 })
+})
+
+test('an answer that is no answer counts for nothing; a read without a quorum ends with the call', async () => {
+  const garbage = says(utf8('rubbish'))
+  const { bench, group } = scriptedGroup([says(readAt(1, 1)), says(readAt(1, 1)), garbage, silent])
+  const call = group.read(queries, { deadlineMs: 3_000 })
+  await assert.rejects(bench.finish(call), coded('group/unavailable'))
+  assert(Math.abs(bench.clock.monotonicMs() - 3_000) < 50)
+  const enough = scriptedGroup([
+    says(readAt(1, 1)),
+    says(readAt(1, 1)),
+    garbage,
+    says(readAt(1, 1)),
+  ])
+  assert.equal(
+    (await enough.bench.finish(enough.group.read(queries, { deadlineMs: 99 }))).length,
+    1,
+  )
+})
+
+test('too much asked at once is said at once, when more than liars say so', async () => {
+  const large = refusing('group/too-large')
+  const { bench, group } = scriptedGroup([large, large, silent, large])
+  await assert.rejects(
+    bench.finish(group.read(queries, { deadlineMs: 1_000 })),
+    coded('group/too-large'),
+  )
+  const one = scriptedGroup([large, says(readAt(1, 1)), says(readAt(1, 1)), says(readAt(1, 1))])
+  assert.equal((await one.bench.finish(one.group.read(queries, { deadlineMs: 99 }))).length, 1)
+})
+
+const emptyRoot = digestOf('00'.repeat(32))
+const pageRequest = { directory: object, root: emptyRoot, after: undefined, countMax: 10 }
+const wrongPage = encodePage({ entries: [], more: true, proof: new Uint8Array(3) })
+
+test('a page comes from one member; a wrong or late one is passed over, and none is an end', async () => {
+  const { bench, group, links } = scriptedGroup([
+    says(wrongPage),
+    silent,
+    says(utf8('x')),
+    says(wrongPage),
+  ])
+  const call = group.page(pageRequest, { deadlineMs: 5_000 })
+  await assert.rejects(bench.finish(call), coded('group/unavailable'))
+  assert(Math.abs(bench.clock.monotonicMs() - 5_000) < 50)
+  const times = [...links.askedTimes.values()]
+  assert(Math.min(...times) >= 2, 'late ones are given more time in another round')
+  assert(Math.max(...times) <= 5_000 / pageLateMs + 2)
+})
+
+test('a root that is gone is told by more than liars', async () => {
+  const gone = refusing('group/root-gone')
+  const { bench, group } = scriptedGroup([gone, gone, gone, gone])
+  const call = group.page(pageRequest, { deadlineMs: 1_000 })
+  await assert.rejects(bench.finish(call), coded('group/root-gone'))
+  const one = scriptedGroup([gone, silent, silent, silent])
+  await assert.rejects(
+    one.bench.finish(one.group.page(pageRequest, { deadlineMs: 4_000 })),
+    coded('group/unavailable'),
+  )
+})
+
+test('lists of added blocks count when more than liars agree', async () => {
+  const list = encodeAddedList({ height: 3, blocks: [] })
+  const reply = encodeAddedReply({ lists: [list], nextHeight: 4 })
+  const lie = encodeAddedReply({ lists: [], nextHeight: 4 })
+  const { bench, group } = scriptedGroup([says(lie), says(reply), says(reply), silent])
+  const input = { fromHeight: 1, countMax: 10 }
+  const found = await bench.finish(group.addedLists(input, { deadlineMs: 1_000 }))
+  assert.deepEqual(found, { lists: [{ height: 3, blocks: [] }], nextHeight: 4 })
+  assert.equal(group.status().height, 3)
+  const split = scriptedGroup([says(lie), says(reply), silent, silent])
+  await assert.rejects(
+    split.bench.finish(split.group.addedLists(input, { deadlineMs: 500 })),
+    coded('group/unavailable'),
+  )
+})
+
+test('the status counts members in reach', () => {
+  const { group } = scriptedGroup([silent, undefined, silent])
+  const { memberCount, quorum, reachableCount, catchingUp } = group.status()
+  assert.deepEqual([memberCount, quorum, reachableCount, catchingUp], [4, 3, 2, false])
+})
