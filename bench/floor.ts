@@ -1,6 +1,7 @@
 /**
  * The floor: what this machine gives for the same job when nothing is done that need not be. Four
- * processes; each block is sealed and hashed once, goes to three over tuned links, and is durable in
+ * processes; each block is sealed and hashed once, goes to three over tuned links, and is durable
+ * in
  * all three before it counts. No HTTP, no agreement, no signatures, no placement.
  */
 import { type ChildProcess, fork } from 'node:child_process'

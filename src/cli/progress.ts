@@ -30,7 +30,7 @@ export function showProgress(
     drawnMs = performance.now()
     const tookMs = drawnMs - startMs
     const line = progressLine({ label, doneBytes, totalBytes, tookMs })
-    process.stderr.write(`\r\x1b[K${line.slice(0, (process.stderr.columns ?? 80) - 1)}`)
+    process.stderr.write(`\r\x1b[K${line.slice(0, (process.stderr.columns || 80) - 1)}`)
   }
   return {
     add: (bytes) => {

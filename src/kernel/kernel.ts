@@ -117,11 +117,15 @@ export async function createKernel(ports: KernelPorts, options: KernelOptions): 
       await blocks.start()
     },
     stop: async () => {
-      await blocks.stop()
-      await group.stop()
-      await links.stop()
-      await vault.close()
-      await journal.close()
+      const steps = [blocks, group, links].map((layer) => () => layer.stop())
+      const closing = [vault, journal].map((store) => () => store.close())
+      // One that fails must not leave the others open; the first failure is told in the end.
+      const failures: unknown[] = []
+      for (const step of [...steps, ...closing]) {
+        const [result] = await Promise.allSettled([step()])
+        if (result.status === 'rejected') failures.push(result.reason)
+      }
+      if (failures.length > 0) throw failures[0]
     },
   }
 }

@@ -19,6 +19,7 @@ import { messageOf } from '../base/error.ts'
 import { createKernel, type Kernel } from '../kernel/kernel.ts'
 import type { HttpLimits } from '../ports/http.ts'
 import type { Log } from '../ports/log.ts'
+import { deadlineMsMax } from '../wire/limits.ts'
 import { lockFolder } from './data-lock.ts'
 import { StartCode, StartError } from './exit-codes.ts'
 import { type ProcessorFiles, readProcessor } from './read-world.ts'
@@ -54,7 +55,8 @@ export type RunningProcessor = {
 const httpLimits: HttpLimits = {
   headerBytesMax: 32 * 1024,
   connectionCountMax: 1_024,
-  idleTimeoutMs: 60_000,
+  // Longer than the longest deadline: a request that waits is answered, not cut.
+  idleTimeoutMs: deadlineMsMax + 60_000,
 }
 
 /** Requests under way when the Processor is told to stop. */

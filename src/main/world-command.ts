@@ -20,7 +20,9 @@ const wholeNumber =
 const output: Output = {
   write: (text) => process.stdout.write(text),
   error: (text) => process.stderr.write(text),
-  columns: () => process.stdout.columns ?? 80,
+  // Some terminals say 0.
+  columns: () => process.stdout.columns || 80,
+  rows: () => process.stdout.rows || 24,
 }
 
 /** `world` with its subcommands. Each sets `process.exitCode`. */

@@ -22,7 +22,7 @@ export const worldPaths = (
   passphrase: join(folder, 'passphrase'),
 })
 
-/** `world.json` until all else is written: beside it, or alone, it says that a creation broke off. */
+/** `world.json` until all else is written: where it is found, a creation broke off. */
 export const unfinishedPath = (folder: string): string => join(folder, 'world.json.unfinished')
 
 /** The folder of Processor `n`. */

@@ -6,7 +6,7 @@ import { jsonView, type Output, plainView, tableView } from './world-views.ts'
 
 // Goal: each way of showing tells every event that its reader needs.
 
-function recorder(): Output & { readonly out: () => string; readonly err: () => string } {
+function recorder(rows = 50): Output & { readonly out: () => string; readonly err: () => string } {
   let out = ''
   let err = ''
   return {
@@ -17,6 +17,7 @@ function recorder(): Output & { readonly out: () => string; readonly err: () => 
       err += text
     },
     columns: () => 100,
+    rows: () => rows,
     out: () => out,
     err: () => err,
   }
@@ -100,9 +101,11 @@ test('table: stands still: what was drawn is erased before it is drawn again', (
   view.refresh([])
   assert.equal(output.out(), '', 'nothing before the world is up')
   view.event(ready)
+  const above = output.out()
+  assert.match(above, /curl -K /, 'the commands stand above, once')
   view.refresh([])
   const before = output.out()
-  const lines = before.split('\n').length - 1
+  const lines = before.slice(above.length).split('\n').length - 1
   view.event(died)
   view.refresh([])
   const second = output.out().slice(before.length)
@@ -112,4 +115,16 @@ test('table: stands still: what was drawn is erased before it is drawn again', (
   view.refresh([])
   const last = output.out().split('\x1b[J').at(-1) ?? ''
   assert.equal(last.split('died').length - 1, 5, 'only the last events are kept')
+})
+
+test('table: on a small terminal nothing is drawn that could not be erased', () => {
+  for (const rows of [5, 10, 16]) {
+    const output = recorder(rows)
+    const view = tableView(output, 'w')
+    view.event(ready)
+    const before = output.out().length
+    view.refresh([])
+    const drawn = output.out().slice(before).split('\n').length - 1
+    assert(drawn < rows, `${drawn} lines on ${rows} rows`)
+  }
 })

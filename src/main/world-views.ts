@@ -10,6 +10,7 @@ export type Output = {
   readonly error: (text: string) => void
   /** Of the terminal; read each time, since it can be resized. */
   readonly columns: () => number
+  readonly rows: () => number
 }
 
 /** One line of JSON for each event. */
@@ -32,12 +33,15 @@ export const plainView = (output: Output, folder: string): WorldView => ({
   },
 })
 
-/** A table that stands still and changes, with the last events below it. */
+/**
+ * A table that stands still and changes, with the last events below it. The commands to try stand
+ * above it once: they may be wider than the terminal, and what wraps cannot be erased by counting.
+ */
 export function tableView(output: Output, folder: string): WorldView {
   const plain = plainView(output, folder)
   const news: string[] = []
   let drawnLines = 0
-  let hints: readonly string[] | undefined
+  let isUp = false
   const erase = (): void => {
     if (drawnLines > 0) output.write(`\x1b[${drawnLines}A\x1b[J`)
     drawnLines = 0
@@ -45,36 +49,33 @@ export function tableView(output: Output, folder: string): WorldView {
   return {
     refreshes: true,
     event: (event) => {
-      if (event.event === 'ready') hints = hintsFor(event, folder)
-      const text = sentenceOfEvent(event)
-      if (hints === undefined || event.event === 'failed') {
-        erase()
-        plain.event(event)
-      } else if (event.event === 'stopping' || event.event === 'stopped') {
-        output.write(`${text}\n`)
-      } else if (text !== undefined && event.event !== 'ready') {
-        news.push(`${clockTime()}  ${text}`)
+      const isNews = event.event === 'died' || event.event === 'restarting'
+      if (isUp && isNews) {
+        news.push(`${clockTime()}  ${sentenceOfEvent(event)}`)
         news.splice(0, news.length - newsMax)
-      }
+      } else if (!isUp || !isQuiet(event)) plain.event(event)
+      if (event.event === 'ready') isUp = true
     },
     refresh: (states) => {
-      if (hints === undefined) return
+      if (!isUp) return
       const columns = output.columns()
       const lines = [
-        '',
         ...tableLines(states, columns),
-        '',
-        ...hints,
         '',
         ...news,
         'Ctrl-C stops the world; its data stays.',
       ].map((line) => line.slice(0, Math.max(columns - 1, 0)))
       erase()
-      output.write(`${lines.join('\n')}\n`)
-      drawnLines = lines.length
+      // What has scrolled away cannot be erased.
+      const shown = lines.slice(0, output.rows() - 1)
+      output.write(`${shown.join('\n')}\n`)
+      drawnLines = shown.length
     },
   }
 }
+
+/** While the table stands, it shows these. */
+const isQuiet = ({ event }: WorldEvent): boolean => event === 'starting' || event === 'serving'
 
 const newsMax = 5
 

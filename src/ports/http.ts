@@ -22,7 +22,10 @@ export type HttpRequest = {
 export type HttpResponse = {
   readonly status: number
   readonly headers: readonly (readonly [string, string])[]
-  /** Streamed with back-pressure; a throw in the middle cuts the connection (never a clean end). */
+  /**
+   * Streamed with back-pressure; a throw in the middle cuts the connection (never a clean end).
+   * What a stream yields is the server's: it gives the memory back once it is sent.
+   */
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>
 }
 

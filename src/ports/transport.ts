@@ -36,6 +36,7 @@ export interface Connection {
 
   /** Handlers, set once, directly after the connection is handed out. */
   listen(handlers: {
+    /** `bytes` are there during the call only: copy what is kept. */
     readonly onMessage: (bytes: Uint8Array) => void
     readonly onPong: () => void
     readonly onClose: (reason: string) => void

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { createApi } from '../kernel/api/index.ts'
 import type { FileSystem } from '../kernel/filesystem/interface.ts'
@@ -191,6 +192,14 @@ test('openapi: every code is named at its status', () => {
     const response = at(`#/components/responses/Problem${status}`) as Json
     assert(String(response.description).includes(`\`${code}\``), code)
   }
+})
+
+test('docs: docs/api.md names every code, and no other', () => {
+  const page = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8')
+  const named = new Set(page.match(/`(?:filesystem|users|api)\/[a-z-]+`/g))
+  const codes = Object.keys(httpStatusOf).map((code) => `\`${code}\``)
+  const silent = '`filesystem/cancelled`' // for a client that is gone
+  assert.deepEqual([...named].sort(), codes.filter((code) => code !== silent).sort())
 })
 
 test('openapi: every limit of the API is stated', () => {

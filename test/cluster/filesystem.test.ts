@@ -298,6 +298,48 @@ test('C15: a listing in pages shows each entry exactly once while others come an
   await assert.rejects(wrong, code('filesystem/bad-argument'))
 })
 
+test('an Idempotency-Key holds for conditional requests whose answer was lost', async () => {
+  const world = await localWorld(14)
+  const { filesystem, context } = world
+  const keyed = (idempotencyKey: string) => context({ idempotencyKey })
+  const once = async (etag?: string) =>
+    filesystem.write(
+      '/public/k',
+      streamOf(bytesOf('1')),
+      etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: [etag] },
+      keyed(`put${etag ?? ''}`),
+    )
+  const first = await once()
+  assert.equal((await once()).info.etag, first.info.etag)
+  await once(first.info.etag)
+  const repeated = await once(first.info.etag)
+  const patch = { at: 'end', ifMatch: [repeated.info.etag] } as const
+  for (let round = 0; round < 2; round++) {
+    await filesystem.patch('/public/k', streamOf(bytesOf('2')), patch, keyed('patch'))
+  }
+  assert.equal((await get(world, '/public/k')).toString(), '12')
+  const others = filesystem.patch('/public/k', streamOf(bytesOf('3')), patch, keyed('another'))
+  await assert.rejects(others, code('filesystem/precondition'))
+})
+
+test('bad input: a file cannot grow beyond what its tree reaches', async () => {
+  const world = await localWorld(15)
+  const { filesystem, context } = world
+  await put(world, '/public/g', bytesOf('x'), { blockBytes: 4_096 })
+  const reach = 4_096 ** 4
+  const grown = filesystem.truncate('/public/g', reach + 1, {}, context())
+  await assert.rejects(grown, code('filesystem/too-large'))
+  const written = filesystem.patch(
+    '/public/g',
+    streamOf(bytesOf('yz')),
+    { at: reach - 1 },
+    context(),
+  )
+  await assert.rejects(written, code('filesystem/too-large'))
+  await filesystem.patch('/public/g', streamOf(bytesOf('y')), { at: reach - 1 }, context())
+  assert.equal((await filesystem.stat('/public/g', context())).size, reach)
+})
+
 type Model = Map<string, Buffer>
 
 const fileNames = fc.constantFrom('/public/a', '/public/b', '/public/c')

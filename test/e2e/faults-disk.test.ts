@@ -23,15 +23,18 @@ import { makeTourWorld, type TourProcessor } from '../../tools/tour/world.ts'
 import { temporaryFolder } from './tour-world.ts'
 
 const folder = temporaryFolder('disk')
-let made = 0
+let used: Promise<TourProcessor> | undefined
 
-/** A world of one Processor that has run once and holds a file. */
-async function usedProcessor(): Promise<TourProcessor> {
-  const world = await makeTourWorld({ folder: join(folder, `w${made++}`), nodeCount: 1 })
-  await world.start()
-  await world.at(1).client.write('/public/kept.txt', 'kept')
-  await world.stop()
-  return world.at(1)
+/** A world of one Processor that has run once and holds a file; each test leaves it so. */
+function usedProcessor(): Promise<TourProcessor> {
+  used ??= (async () => {
+    const world = await makeTourWorld({ folder: join(folder, 'world'), nodeCount: 1 })
+    await world.start()
+    await world.at(1).client.write('/public/kept.txt', 'kept')
+    await world.stop()
+    return world.at(1)
+  })()
+  return used
 }
 
 async function refusal(

@@ -320,6 +320,20 @@ test('start: a Processor that dies is reported and started again on its port', a
   assert.equal(new TextDecoder().decode(text), 'meanwhile')
 })
 
+test('start: a Processor that hangs does not keep the world from stopping', async (t) => {
+  const cleanup = cleanupOf(t)
+  const folder = join(await temporaryFolder(cleanup), 'world')
+  const { program, pids } = await up(folder, { cleanup })
+  process.kill(pids[2] ?? 0, 'SIGSTOP')
+  program.child.kill('SIGINT')
+  await program.event('stopping')
+  await waitFor('the others are gone', () => pids.filter(isAlive).length === 1)
+  assert.equal(program.child.exitCode, null, 'it waits for the one that hangs')
+  program.child.kill('SIGINT')
+  assert.equal((await program.finished).code, 0)
+  await allGone(pids)
+})
+
 test('start: four Processors answer within five seconds', async (t) => {
   const cleanup = cleanupOf(t)
   const folder = join(await temporaryFolder(cleanup), 'world')

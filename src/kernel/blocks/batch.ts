@@ -208,8 +208,9 @@ export class Batch {
       replicas,
       blocks: blocks.map(({ added }) => added),
     })
-    const results = await Promise.allSettled(puts)
-    return { reply: await receipt, from: undefined, puts: results }
+    const [results, reply] = await Promise.all([Promise.allSettled(puts), settled(receipt)])
+    if (reply.status === 'rejected') throw reply.reason
+    return { reply: reply.value, from: undefined, puts: results }
   }
 
   async #storeThere(share: Share): Promise<Answered> {

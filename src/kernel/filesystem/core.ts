@@ -106,6 +106,24 @@ export class Core {
     return (await this.objectCall(context).submit([nothing], requestId)).ok
   }
 
+  /**
+   * A condition that fails because this very request was carried out before (its answer was lost)
+   * is no failure: then what it led to is told.
+   */
+  async unlessDone<Value>(
+    context: CallContext,
+    work: () => Promise<Value>,
+    repeated: { readonly requestId?: Digest; readonly tell: () => Promise<Value> },
+  ): Promise<Value> {
+    try {
+      return await work()
+    } catch (error) {
+      const isCondition = error instanceof FileError && error.code === FileCode.Precondition
+      if (!isCondition || !(await this.wasDone(repeated.requestId, context))) throw error
+      return repeated.tell()
+    }
+  }
+
   /** Block size and replicas, from the request or the directory. @throws FileError */
   checkCreation(creation: Creation): void {
     const { blockBytes, replicas } = creation

@@ -1,4 +1,5 @@
 /** Making directories and volumes, listing, renaming and removing. */
+import { isUnosysError } from '../../base/error.ts'
 import { joinPath, parsePath } from '../namespace/index.ts'
 import { attributesOf } from '../objects/index.ts'
 import {
@@ -88,12 +89,17 @@ export async function listDirectory(
   const { names, target } = await core.require(path, context)
   requireDirectory(names, target)
   const listed = await namespace.list(target, page, core.nameCall(context))
-  return {
-    directory: infoOf(crypto, names, target),
-    entries: listed.children.map((child) => infoOf(crypto, [...names, child.name], child)),
-    cursor: listed.cursor,
-    damagedCount: listed.damagedCount,
+  const entries: FileInfo[] = []
+  for (const child of listed.children) {
+    try {
+      entries.push(infoOf(crypto, [...names, child.name], child))
+    } catch (error) {
+      // What one hostile creator left must not hide all the others.
+      if (!isUnosysError(error, 'objects/damaged')) throw error
+    }
   }
+  const damagedCount = listed.damagedCount + listed.children.length - entries.length
+  return { directory: infoOf(crypto, names, target), entries, cursor: listed.cursor, damagedCount }
 }
 
 /** @see FileSystem.rename */

@@ -14,6 +14,7 @@ const codeOf: Readonly<Record<string, FileCode>> = {
   'objects/changed': FileCode.Precondition,
   'objects/damaged': FileCode.Damaged,
   'objects/too-large': FileCode.TooLarge,
+  'objects/refused': FileCode.Conflict,
   'objects/denied': FileCode.Denied,
   'blocks/too-few-holders': FileCode.Unavailable,
   'blocks/unconfirmed': FileCode.Unavailable,
@@ -26,6 +27,7 @@ const codeOf: Readonly<Record<string, FileCode>> = {
   'group/overloaded': FileCode.Unavailable,
   'group/cancelled': FileCode.Cancelled,
   'group/root-gone': FileCode.Conflict,
+  'group/too-large': FileCode.TooLarge,
 }
 
 /** A FileError for any operating error; programmer errors and the caller's own pass unchanged. */

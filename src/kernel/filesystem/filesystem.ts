@@ -1,6 +1,6 @@
 /** Files and streams: paths of `namespace` joined with contents of `objects`. */
 import { isUnosysError } from '../../base/error.ts'
-import { type OpenObject, parsePath } from '../namespace/index.ts'
+import { joinPath, type OpenObject, parsePath } from '../namespace/index.ts'
 import { type FileState, fileBytesMax } from '../objects/index.ts'
 import { exactly, gathered } from './bodies.ts'
 import { Core, conflict, type FileSystemOptions, requireFile } from './core.ts'
@@ -18,15 +18,20 @@ export type { FileSystemOptions } from './core.ts'
 /** @see FileSystem */
 export function createFileSystem(options: FileSystemOptions): FileSystem {
   const core = new Core(options)
+  const stat = async (path: string, context: CallContext): Promise<FileInfo> => {
+    const { names, target } = await core.require(path, context)
+    return infoOf(options.crypto, names, target)
+  }
   return {
-    stat: (path, context) =>
-      translated(async () => {
-        const { names, target } = await core.require(path, context)
-        return infoOf(options.crypto, names, target)
-      }),
+    stat: (path, context) => translated(() => stat(path, context)),
     list: (path, page, context) => translated(() => listDirectory(core, path, page, context)),
     makeDirectory: (path, request, context) =>
-      translated(() => makeDirectory(core, path, request, context)),
+      translated(() =>
+        core.unlessDone(context, () => makeDirectory(core, path, request, context), {
+          ...core.requestId('MKDIR', joinPath(parsePath(path)), context),
+          tell: () => stat(path, context),
+        }),
+      ),
     makeVolume: (path, request, context) =>
       translated(async () => {
         if (parsePath(path).length !== 1) {
@@ -35,15 +40,45 @@ export function createFileSystem(options: FileSystemOptions): FileSystem {
         return makeDirectory(core, path, { ...request, volume: true }, context)
       }),
     write: (path, body, request, context) =>
-      translated(() => writeFile(core, { path, body }, request, context)),
+      translated(() =>
+        core.unlessDone(context, () => writeFile(core, { path, body }, request, context), {
+          ...core.requestId('PUT', path, context),
+          tell: async () => ({ info: await stat(path, context), created: false }),
+        }),
+      ),
     patch: (path, body, request, context) =>
-      translated(() => patch(core, { path, body }, request, context)),
+      translated(() =>
+        core.unlessDone(context, () => patch(core, { path, body }, request, context), {
+          ...core.requestId('PATCH', `${path}\n${request.at}`, context),
+          tell: () => stat(path, context),
+        }),
+      ),
     truncate: (path, size, request, context) =>
-      translated(() => truncate(core, { path, size }, request, context)),
+      translated(() =>
+        core.unlessDone(context, () => truncate(core, { path, size }, request, context), {
+          ...core.requestId('TRUNCATE', `${path}\n${size}`, context),
+          tell: () => stat(path, context),
+        }),
+      ),
     read: (path, request, context) => translated(() => read(core, path, request, context)),
     rename: (from, to, request, context) =>
-      translated(() => renamePath(core, { from, to }, request, context)),
-    remove: (path, request, context) => translated(() => removePath(core, path, request, context)),
+      translated(() =>
+        core.unlessDone(context, () => renamePath(core, { from, to }, request, context), {
+          ...core.requestId(
+            'RENAME',
+            `${joinPath(parsePath(from))}\n${joinPath(parsePath(to))}`,
+            context,
+          ),
+          tell: () => stat(to, context),
+        }),
+      ),
+    remove: (path, request, context) =>
+      translated(() =>
+        core.unlessDone(context, () => removePath(core, path, request, context), {
+          ...core.requestId('DELETE', path, context),
+          tell: async () => undefined,
+        }),
+      ),
     blockMap: (path, page, context) => translated(() => blockMap(core, path, page, context)),
   }
 }

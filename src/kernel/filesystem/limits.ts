@@ -8,3 +8,6 @@ export const attemptsMax = 8
 
 /** Blocks of one page of a block map. */
 export const blockMapCountMax = 4_096
+
+/** How long the remains of a write that failed are tried to be removed at once, in milliseconds. */
+export const cleanupMs = 5_000

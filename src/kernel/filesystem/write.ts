@@ -17,7 +17,7 @@ import { makeDirectory } from './directories.ts'
 import { FileCode, FileError } from './errors.ts'
 import { etagOf, fileKind, infoOf } from './info.ts'
 import type { CallContext, FileInfo, FileSystem } from './interface.ts'
-import { attemptsMax } from './limits.ts'
+import { attemptsMax, cleanupMs } from './limits.ts'
 import { isConditional } from './preconditions.ts'
 
 type WriteOptions = Parameters<FileSystem['write']>[2]
@@ -176,7 +176,12 @@ async function createFile(
   } catch (error) {
     // What was created and never linked is dropped by the section in its own time; do it now if
     // we can, and give the caller the first error whatever becomes of that.
-    if (isCreated) await Promise.allSettled([call.submit([{ op: 'delete', object: drawn.object }])])
+    if (isCreated) {
+      // The caller may be gone: this goes by a signal and deadline of its own.
+      const own = { ...context, signal: new AbortController().signal, deadlineMs: cleanupMs }
+      const drop = core.objectCall(own).submit([{ op: 'delete', object: drawn.object }])
+      await Promise.allSettled([drop])
+    }
     throw error
   }
 }
@@ -190,7 +195,9 @@ async function linkNew(
     /** The last of them is the replacement of its content. */
     readonly operations: readonly NewObject['create'][]
     readonly facts: Omit<Wrote, 'object' | 'seq'>
-    /** Where the file goes, as it was looked up before its content was stored: nothing was there. */
+    /**
+     * Where the file goes, as it was looked up before its content was stored: nothing was there.
+     */
     readonly found: Resolved
   },
   options: WriteOptions,

@@ -104,6 +104,8 @@ export type Ask = {
   readonly onAnswer: (member: NodeId, answer: Uint8Array) => boolean
   /** Hears each failure's code. */
   readonly onFailure?: (member: NodeId, code: string) => void
+  /** Ends the asking when it resolves, whoever has not answered. */
+  readonly enough?: Promise<void>
 }
 
 export class GroupClient {
@@ -172,7 +174,8 @@ export class GroupClient {
         await call.pause(Math.min(pauseMs, retryLongestMs))
       }
     }
-    await Promise.race([Promise.all(this.#options.members.map(one)), ended])
+    const all = Promise.all(this.#options.members.map(one))
+    await Promise.race([all, ended, ...(ask.enough === undefined ? [] : [ask.enough])])
     call.signal.removeEventListener('abort', finish)
     isOver = true
     return isSatisfied

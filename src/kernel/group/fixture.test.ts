@@ -1,4 +1,4 @@
-/** Scripted members behind scripted links, in virtual time, for this folder's tests. No tests here. */
+/** Scripted members behind scripted links, in virtual time, for tests here. No tests in it. */
 import { createNodeCrypto } from '../../adapters/node-crypto.ts'
 import { assert } from '../../base/assert.ts'
 import { toHex, utf8 } from '../../base/bytes.ts'
@@ -41,7 +41,7 @@ export class Bench {
   }
 
   async pass(timeMs: number): Promise<void> {
-    await this.scheduler.run({ timeMsMax: timeMs })
+    await this.finish(this.after(timeMs))
   }
 
   after(delayMs: number): Promise<void> {

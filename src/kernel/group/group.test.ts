@@ -1,4 +1,4 @@
-/** What the group says to whoever asks it, with members that answer, lie, refuse and keep silent. */
+/** What the group says to whoever asks it: members answer, lie, refuse and keep silent. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { utf8 } from '../../base/bytes.ts'

@@ -21,7 +21,7 @@ import {
 import { Call, GroupClient, reasonOf } from './client.ts'
 import { GroupCode, GroupError } from './errors.ts'
 import type { AddedList, CallOptions, Group } from './interface.ts'
-import { pageLateMs, settleMs } from './limits.ts'
+import { disagreementMs, pageLateMs, settleMs } from './limits.ts'
 import type { Member } from './member.ts'
 import { pack, unpack } from './packing.ts'
 import {
@@ -149,9 +149,12 @@ class GroupCalls implements Group {
       const open = members.length - tally.answerCount - failed
       return tally.answerCount >= quorum && tally.largest + open < quorum
     }
+    const { promise: enough, resolve: end } = Promise.withResolvers<void>()
+    let cancelLate: (() => void) | undefined
     await this.#client.askAll(call, {
       request: encodeGroupRequest({ kind: 'read', queries, atHeight }),
       persist: false,
+      enough,
       onAnswer: (member, bytes) => {
         const reply = parse(() => decodeReadReply(bytes))
         if (reply === undefined) {
@@ -160,6 +163,10 @@ class GroupCalls implements Group {
         }
         highest = Math.max(highest, reply.height)
         if (tally.add(member, reply.answers)) agreed = reply
+        // A quorum that disagrees settles; who is silent must not keep it from that.
+        if (tally.answerCount >= quorum) {
+          cancelLate ??= this.#options.clock.after(disagreementMs, end)
+        }
         return agreed !== undefined || hopeless()
       },
       onFailure: (_member, code) => {
@@ -167,6 +174,7 @@ class GroupCalls implements Group {
         if (code === 'group/too-large') tooLarge++
       },
     })
+    cancelLate?.()
     if (agreed === undefined && tooLarge > liarsMax) {
       throw new GroupError(GroupCode.TooLarge, 'the answer does not fit a message', {})
     }

@@ -58,3 +58,6 @@ export const recentBytesMax = 4 * 1024 * 1024
 /** A snapshot of the state is written after this much log, so that a restart replays less. */
 export const snapshotLogBytes = 16 * 1024 * 1024
 export const snapshotHeights = 8_192
+
+/** How long a quorum that disagrees waits for the others' answers before it settles on a height. */
+export const disagreementMs = 100

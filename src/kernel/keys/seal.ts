@@ -9,6 +9,7 @@
  * a delta never opens as a block, nor one object's name as another's.
  */
 import { assert } from '../../base/assert.ts'
+import { discard } from '../../base/bytes.ts'
 import {
   type AeadKey,
   aeadKeyBytes,
@@ -75,6 +76,7 @@ export function sealBytes(
   sealed.set(nonce, nonceAt)
   sealed.set(ciphertext, nonceAt + aeadNonceBytes)
   sealed.set(tag, nonceAt + aeadNonceBytes + ciphertext.length)
+  discard(ciphertext)
   return sealed
 }
 

@@ -11,13 +11,15 @@ import { type Digest, digestBytes, isHexOf, type Tag, tagBytes } from '../../bas
 import type { Crypto } from '../../ports/crypto.ts'
 import type { Group } from '../group/interface.ts'
 import { entryTag, openEntryName } from '../keys/index.ts'
-import type { Entry, ObjectView, Page, Query } from '../section/index.ts'
+import type { Answer, Entry, ObjectView, Page, Query } from '../section/index.ts'
 import { NameCode, NameError } from './errors.ts'
 import type { ListedChild, ListedPage, NameCall } from './interface.ts'
 import type { KeyCache } from './key-cache.ts'
 import { pageEntriesMax, statsPerRead } from './limits.ts'
 import { checkName } from './paths.ts'
 import type { OpenDirectory } from './resolve.ts'
+
+type NamedEntry = { readonly entry: Entry; readonly name: string }
 
 type Cursor = { readonly root: Digest; readonly after: Tag }
 
@@ -53,16 +55,16 @@ export class Lister {
     const cursor = page.cursor === undefined ? undefined : parseCursor(page.cursor)
     const countMax = Math.min(page.countMax, pageEntriesMax)
     const { root, found } = await this.#page(directory.view, cursor, countMax, call)
-    const named: { entry: Entry; name: string }[] = []
+    const named: NamedEntry[] = []
     for (const entry of found.entries) {
       const name = this.#nameOf(directory, entry)
       if (name !== undefined) named.push({ entry, name })
     }
-    const children = await this.#open(named, cache, call)
+    const { children, damagedCount } = await this.#open(named, cache, call)
     const last = found.entries.at(-1)
     return {
       children,
-      damagedCount: found.entries.length - named.length,
+      damagedCount: found.entries.length - named.length + damagedCount,
       cursor: found.more && last !== undefined ? `${root}.${last.tag}` : undefined,
     }
   }
@@ -112,27 +114,46 @@ export class Lister {
     }
   }
 
+  /** The objects behind the names; entries whose keys do not open are counted, never shown. */
   async #open(
-    named: readonly { readonly entry: Entry; readonly name: string }[],
+    named: readonly NamedEntry[],
     cache: KeyCache,
     call: NameCall,
-  ): Promise<ListedChild[]> {
+  ): Promise<{ readonly children: readonly ListedChild[]; readonly damagedCount: number }> {
     const children: ListedChild[] = []
+    let damagedCount = 0
     for (let from = 0; from < named.length; from += statsPerRead) {
       const some = named.slice(from, from + statsPerRead)
-      const queries = some.map(({ entry }): Query => {
-        return { kind: 'object', object: entry.object, sinceSeq: 0 }
-      })
-      const answers = await this.#group.read(queries, call)
+      const answers = await this.#look(some, call)
       for (const [index, { entry, name }] of some.entries()) {
         const answer = answers[index]
         assert(answer?.kind === 'object', 'an answer is of its query’s kind')
         // Removed between the page and now: not an entry any more.
         if (answer.object === undefined || answer.object.unlinked) continue
         const view = answer.object
-        children.push({ name, entry, view, keys: await cache.keysOf(view, call) })
+        try {
+          children.push({ name, entry, view, keys: await cache.keysOf(view, call) })
+        } catch (error) {
+          if (!isUnosysError(error, NameCode.Denied)) throw error
+          damagedCount++
+        }
       }
     }
-    return children
+    return { children, damagedCount }
+  }
+
+  /** Objects with many changes may be too much for one answer: then in halves. */
+  async #look(some: readonly NamedEntry[], call: NameCall): Promise<readonly Answer[]> {
+    const queries = some.map(({ entry }): Query => {
+      return { kind: 'object', object: entry.object, sinceSeq: 0 }
+    })
+    try {
+      return await this.#group.read(queries, call)
+    } catch (error) {
+      if (!isUnosysError(error, 'group/too-large') || some.length < 2) throw error
+    }
+    const half = some.length >> 1
+    const first = await this.#look(some.slice(0, half), call)
+    return [...first, ...(await this.#look(some.slice(half), call))]
   }
 }

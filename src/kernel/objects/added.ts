@@ -1,4 +1,5 @@
 import type { Added, AddedBlock, Receipt } from '../section/interface.ts'
+import { replaceBlocksMax, replaceReceiptsMax } from './limits.ts'
 
 /** Gathers blocks and receipts of several writes into one list; indexes of receipts move along. */
 export class AddedList {
@@ -7,6 +8,11 @@ export class AddedList {
 
   get count(): number {
     return this.#blocks.length
+  }
+
+  /** True when it is time to stage: an operation names only so many blocks and receipts. */
+  get isFull(): boolean {
+    return this.#blocks.length >= replaceBlocksMax || this.#receipts.length >= replaceReceiptsMax
   }
 
   add(added: Added): void {

@@ -35,7 +35,7 @@ import { ObjectCode, ObjectError } from './errors.ts'
 import { fileStateOf } from './file-state.ts'
 import { type Attributes, encodeAttributes, encodeBase, encodeDelta } from './format.ts'
 import type { FileState, ObjectCall } from './interface.ts'
-import { attemptsMax, deltaBlocksMax, fileBytesMax, foldDeltaCount, stageMs } from './limits.ts'
+import { attemptsMax, deltaBlocksMax, fileBytesMaxOf, foldDeltaCount, stageMs } from './limits.ts'
 import { PageCache, type PageCall, pageStore } from './pages.ts'
 import { plainAt, type ReadServices, type ReadState, readRange, refAt } from './read.ts'
 import { judge } from './results.ts'
@@ -164,9 +164,7 @@ export class Files {
     const { object, keys } = target
     const stage = async (added: Added): Promise<void> => {
       await hooks.beforeStage()
-      const expiryMs = this.#options.wallMs() + stageMs
-      const keyEpoch = keys.epoch
-      judge(await call.submit([{ op: 'stage', object, keyEpoch, added, expiryMs }]))
+      await this.#stage({ object, keys }, added, call)
     }
     const stored = await storeStream({ ...this.#options, cache: this.#cache }, body, {
       ...call,
@@ -210,9 +208,7 @@ export class Files {
     return this.#attempt(change, call, async (state) => {
       const start = change.at === 'end' ? state.size : change.at
       const end = start + change.bytes.length
-      if (end > fileBytesMax) {
-        throw new ObjectError(ObjectCode.Refused, 'the file would be too large', { code: 'size' })
-      }
+      checkSize(state, end)
       if (change.bytes.length === 0) return undefined
       const written = await this.#writeBlocks(state, { start, bytes: change.bytes }, call)
       if (written.indexes.length > deltaBlocksMax) {
@@ -247,6 +243,7 @@ export class Files {
     return this.#attempt(change, call, async (state) => {
       const { size } = change
       if (size === state.size) return undefined
+      checkSize(state, size)
       const { keys, view, attributes } = state
       const { crypto } = this.#options
       const { blockBytes } = attributes
@@ -261,7 +258,9 @@ export class Files {
       const written = cuts ? await this.#writeBlocks(state, edit, call) : nothingWritten
       const writes = [truncateTag(crypto, keys), endTag(crypto, keys)]
       if (cuts) writes.push(fileBlockTag(crypto, keys, cutIndex))
-      const reads = writes.map((tag) => ({ tag, seenSeq: view.seq }))
+      // Also where nothing is cut now: a write that came first may have put bytes behind the end.
+      const seen = keep > 0 && !cuts ? [...writes, fileBlockTag(crypto, keys, cutIndex)] : writes
+      const reads = seen.map((tag) => ({ tag, seenSeq: view.seq }))
       const delta = { kind: 'truncate', size, cutIndex: cuts ? cutIndex : undefined } as const
       return {
         op: 'apply',
@@ -433,7 +432,11 @@ export class Files {
     call: ObjectCall,
   ): Promise<Tree> {
     const { blockBytes } = state.attributes
-    const pages = this.#pages(state, call, (saved) => added.add(saved))
+    const pages = this.#pages(state, call, async (saved) => {
+      added.add(saved)
+      if (added.isFull)
+        await this.#stage({ object: state.view.object, keys: state.keys }, added.take(), call)
+    })
     const blockCount = Math.ceil(extra.size / blockBytes)
     let tree = state.tree
     if (state.baseLimit < blockCount) {
@@ -441,6 +444,17 @@ export class Files {
     }
     const changes = new Map([...state.overlay, ...extra.changes])
     return rebuild(pages, tree, { changes, blockCount })
+  }
+
+  /** Blocks of a change that is too large for one operation: named by it when it comes. */
+  async #stage(
+    target: { readonly object: ObjectId; readonly keys: ObjectKeys },
+    added: Added,
+    call: ObjectCall,
+  ): Promise<void> {
+    const { object, keys } = target
+    const expiryMs = this.#options.wallMs() + stageMs
+    judge(await call.submit([{ op: 'stage', object, keyEpoch: keys.epoch, added, expiryMs }]))
   }
 
   #delta(state: FileState, delta: Parameters<typeof encodeDelta>[0]): Uint8Array {
@@ -455,7 +469,7 @@ export class Files {
   #pages(
     state: Pick<ReadState, 'keys' | 'view'>,
     call: ObjectCall,
-    onSaved: (added: Added) => void,
+    onSaved: (added: Added) => void | Promise<void>,
   ): ReturnType<typeof pageStore> {
     const pageCall: PageCall = {
       keys: state.keys,
@@ -469,6 +483,14 @@ export class Files {
   #readServices(state: Pick<ReadState, 'keys' | 'view'>, call: ObjectCall): ReadServices {
     return { blocks: this.#options.blocks, pages: this.#pages(state, call, () => undefined) }
   }
+}
+
+/** @throws ObjectError `objects/too-large` */
+function checkSize(state: FileState, size: number): void {
+  const bytesMax = fileBytesMaxOf(state.attributes.blockBytes)
+  if (size <= bytesMax) return
+  const message = `a file with blocks of ${state.attributes.blockBytes} bytes has at most ${bytesMax}`
+  throw new ObjectError(ObjectCode.TooLarge, `${message} bytes`, {})
 }
 
 type Written = {

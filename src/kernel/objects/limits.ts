@@ -1,5 +1,4 @@
 /** Limits of objects. Sizes in bytes. */
-import { assert } from '../../base/assert.ts'
 
 /** A file's block size: a power of two in this range, chosen at creation. */
 export const blockBytesMin = 4 * 1024
@@ -31,6 +30,12 @@ export const replaceBlocksMax = 2_048
 export const batchBlocks = 64
 export const batchPlainBytes = 4 * 1024 * 1024
 
+/**
+ * Receipts of one operation, below the section's 1,024: a batch of few large blocks has as many as
+ * one of many small ones.
+ */
+export const replaceReceiptsMax = 512
+
 /** Batches on their way at once. */
 export const batchesInFlight = 3
 
@@ -54,7 +59,6 @@ export const stageMs = 12 * 60 * 60 * 1000
 /** Blocks of one stream: what the section lets an object stage (16 GiB of 64 KiB blocks). */
 export const streamBlocksMax = 262_144
 
-assert(
-  pageRefsMax ** depthMax * blockBytesMin >= fileBytesMax / 1024,
-  'the tree reaches far enough',
-)
+/** The largest file of a block size: what its tree reaches, and what a number can name. */
+export const fileBytesMaxOf = (blockBytes: number): number =>
+  Math.min(fileBytesMax, pageRefsMax ** depthMax * blockBytes)

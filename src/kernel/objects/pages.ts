@@ -43,7 +43,7 @@ export type PageCall = {
 export function pageStore(
   services: { readonly blocks: Blocks; readonly random: Random; readonly cache: PageCache },
   call: PageCall,
-  onSaved: (added: Added) => void,
+  onSaved: (added: Added) => void | Promise<void>,
 ): PageStore {
   const { blocks, random, cache } = services
   return {
@@ -60,7 +60,7 @@ export function pageStore(
       const { added, refs } = await blocks.write([{ id, version: 1, plain }], call)
       const ref = refs[0]
       if (ref === undefined) throw new ObjectError(ObjectCode.Damaged, 'no page was stored', {})
-      onSaved(added)
+      await onSaved(added)
       cache.set(ref, page)
       return ref
     },

@@ -61,7 +61,6 @@ export async function* readRange(
   const { blockBytes } = state.attributes
   const ahead = Math.max(2, Math.min(readAheadBlocksMax, Math.floor(readAheadBytes / blockBytes)))
   const last = Math.ceil(end / blockBytes)
-  const zeros = new Uint8Array(blockBytes)
   const waiting: Promise<PromiseSettledResult<Uint8Array>>[] = []
   let next = Math.floor(start / blockBytes)
   for (let index = next; index < last; index++) {
@@ -71,7 +70,7 @@ export async function* readRange(
     const result = await waiting.shift()
     assert(result !== undefined, 'each block of the range is fetched')
     if (result.status === 'rejected') throw result.reason
-    yield* piece(result.value, zeros, {
+    yield* piece(result.value, {
       from: Math.max(start - index * blockBytes, 0),
       to: Math.min(end - index * blockBytes, blockBytes),
     })
@@ -86,11 +85,10 @@ async function settled<Value>(promise: Promise<Value>): Promise<PromiseSettledRe
 
 function* piece(
   plain: Uint8Array,
-  zeros: Uint8Array,
   cut: { readonly from: number; readonly to: number },
 ): Generator<Uint8Array> {
   const stored = Math.min(cut.to, plain.length)
   if (stored > cut.from) yield plain.subarray(cut.from, stored)
   const holeFrom = Math.max(cut.from, stored)
-  if (holeFrom < cut.to) yield zeros.subarray(0, cut.to - holeFrom)
+  if (holeFrom < cut.to) yield new Uint8Array(cut.to - holeFrom)
 }

@@ -9,13 +9,7 @@ import type { Blocks, PlainBlock } from '../blocks/interface.ts'
 import type { Added, BlockRef } from '../section/interface.ts'
 import { AddedList } from './added.ts'
 import { ObjectCode, ObjectError } from './errors.ts'
-import {
-  batchBlocks,
-  batchesInFlight,
-  batchPlainBytes,
-  replaceBlocksMax,
-  streamBlocksMax,
-} from './limits.ts'
+import { batchBlocks, batchesInFlight, batchPlainBytes, streamBlocksMax } from './limits.ts'
 import { type PageCache, type PageCall, pageStore } from './pages.ts'
 import { type Tree, TreeBuilder } from './tree.ts'
 
@@ -75,7 +69,7 @@ export async function storeStream(
     if (result.status === 'rejected') throw result.reason
     added.add(result.value.added)
     for (const ref of result.value.refs) await builder.push(ref)
-    if (added.count >= replaceBlocksMax) await options.stage(added.take())
+    if (added.isFull) await options.stage(added.take())
   }
   const launch = async (): Promise<void> => {
     if (batch.length === 0) return
@@ -86,7 +80,7 @@ export async function storeStream(
   }
   for await (const plain of cutBlocks(body, options.blockBytes)) {
     options.signal.throwIfAborted()
-    batch.push({ id: blockIdOf(toHex(random.bytes(16))), version: 1, plain })
+    batch.push({ id: blockIdOf(toHex(random.bytes(16))), version: 1, plain, isOwned: true })
     size += plain.length
     blockCount++
     if (blockCount > streamBlocksMax) throw tooLarge(options.blockBytes)

@@ -7,7 +7,7 @@
  * of its name is right, and no folder is listed. Only when there is no such file, the folder is
  * looked through for what became of it.
  */
-import { toHex } from '../../base/bytes.ts'
+import { discard, toHex } from '../../base/bytes.ts'
 import { isUnosysError, messageOf } from '../../base/error.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import { type Disk, DiskCode } from '../../ports/disk.ts'
@@ -51,7 +51,11 @@ export class BlockReader {
         if (!isUnosysError(error)) throw error
         throw contentChanged(fields, `the file cannot be read: ${messageOf(error)}`, error)
       }
-      return this.#open(fields, bytes)
+      try {
+        return this.#open(fields, bytes)
+      } finally {
+        discard(bytes)
+      }
     })
   }
 

@@ -13,6 +13,7 @@
  *
  * A sync that failed leaves nobody knowing what the disk holds: every later write fails too.
  */
+import { discard } from '../../base/bytes.ts'
 import { isUnosysError, messageOf } from '../../base/error.ts'
 import { type Disk, DiskCode } from '../../ports/disk.ts'
 import { VaultCode, VaultError } from './errors.ts'
@@ -86,6 +87,8 @@ export class BlockWriter {
       if (!isUnosysError(error, DiskCode.NotFound)) throw error
       await this.#restoreFolder(file.folder)
       await this.#place(file, parts)
+    } finally {
+      for (const part of parts) discard(part)
     }
   }
 
