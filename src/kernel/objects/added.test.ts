@@ -47,7 +47,7 @@ test('it is time to stage by receipts as well as by blocks: large blocks bring f
   byBlocks.add(batch(1, 1))
   assert.equal(byBlocks.isFull, true)
   const byReceipts = new AddedList()
-  for (let index = 0; !byReceipts.isFull; index++) byReceipts.add(batch(1, 3))
+  while (!byReceipts.isFull) byReceipts.add(batch(1, 3))
   const { blocks, receipts } = byReceipts.take()
   assert(blocks.length < replaceBlocksMax)
   assert(receipts.length >= replaceReceiptsMax && receipts.length < receiptsPerOperationMax)
