@@ -4,7 +4,6 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { assert } from '../base/assert.ts'
-import { discard } from '../base/bytes.ts'
 import type { HttpResponse } from '../ports/http.ts'
 
 /** Of a request body that nobody read: this much is thrown away before the connection is cut. */
@@ -59,7 +58,7 @@ async function stream(
       if (outgoing.destroyed) return
       sentBytes += bytes.length
       if (sentBytes > (declaredBytes ?? sentBytes)) break
-      if (outgoing.write(bytes, () => discard(bytes))) continue
+      if (outgoing.write(bytes)) continue
       await new Promise<void>((resolve) => {
         wake = resolve
         if (outgoing.destroyed) resolve()

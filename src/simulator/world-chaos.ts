@@ -3,19 +3,22 @@
  * processes and the disks misbehave; then everything heals, and the world must come to rest with
  * every promise kept.
  *
- * Promises: each file was a linearizable register to all applications; no content was ever torn or
+ * Promises: each file was a linearizable register to all applications, and one more a log to which
+ * they append; no content was ever torn or
  * mixed; nothing acknowledged is lost; after the trouble every Processor comes back, catches up,
  * and holds what it should; no Processor, all of them correct, is reported for more than being late
  * or for not having a block. The budget of events is a promise too: no storm.
  */
+import { equalBytes } from '../base/bytes.ts'
 import { UnosysError } from '../base/error.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { Handshake } from '../ports/handshake.ts'
 import type { SimRandom } from './sim-random.ts'
 import type { TraceListener } from './trace.ts'
 import { SimWorld } from './world.ts'
-import { absent, WorldClient } from './world-clients.ts'
+import { absent, logPath, WorldClient } from './world-clients.ts'
 import { drawWorldFaults, namesOfWorldFaults, type WorldFaults } from './world-faults.ts'
+import { logFault } from './world-log.ts'
 import { type RegisterOperation, registerFault } from './world-register.ts'
 
 export type ChaosOptions = {
@@ -101,6 +104,8 @@ export class WorldChaos {
     await world.start()
     const made = await world.call(1, { method: 'PUT', path: '/v1/files/public/w?kind=directory' })
     if (made.status !== 201) throw this.#broken(`no directory: ${made.status}`)
+    const log = await world.call(1, { method: 'PUT', path: logPath, body: new Uint8Array(0) })
+    if (log.status !== 201) throw this.#broken(`no log: ${log.status}`)
     this.#beginTrouble()
     const work = Promise.all(this.#clients.map((client) => client.run()))
     const budget = { timeMsMax: workMsMax, eventCountMax }
@@ -108,6 +113,7 @@ export class WorldChaos {
     await work
     const recoveryMs = await this.#heal()
     await this.#readEverywhere()
+    await this.#checkLog()
     this.#check()
     return {
       seed: this.#options.seed,
@@ -234,6 +240,23 @@ export class WorldChaos {
         if (!isAnswered) throw this.#broken(`Processor ${n} does not give file ${file} at rest`)
       }
     }
+  }
+
+  /** One log, the same everywhere, with everything in it that was acknowledged, once. */
+  async #checkLog(): Promise<void> {
+    const contents: Uint8Array[] = []
+    for (const { n } of this.world.processors) {
+      const reply = await this.world.call(n, { method: 'GET', path: logPath })
+      if (reply.status !== 200 || !reply.whole) throw this.#broken(`no log from ${n} at rest`)
+      contents.push(reply.body)
+    }
+    const [content = new Uint8Array(0)] = contents
+    if (!contents.every((other) => equalBytes(other, content))) {
+      throw this.#broken('the log is not the same everywhere at rest')
+    }
+    const appends = this.#clients.flatMap((client) => client.appends)
+    const fault = logFault(appends, content)
+    if (fault !== undefined) throw this.#broken(`the log: ${fault}`)
   }
 
   #check(): void {

@@ -6,7 +6,8 @@
 import { concat, fromUtf8, utf8 } from '../base/bytes.ts'
 import type { SimRandom } from './sim-random.ts'
 import type { SimWorld } from './world.ts'
-import type { SimResponse } from './world-http.ts'
+import type { SimRequest, SimResponse } from './world-http.ts'
+import { type Append, recordOf } from './world-log.ts'
 import type { RegisterOperation } from './world-register.ts'
 
 /** Of a file that nobody wrote yet. */
@@ -50,6 +51,9 @@ export function writtenIn(content: Uint8Array): string | undefined {
   return whole.every((byte, index) => byte === content[index]) ? value : undefined
 }
 
+/** The file to which all append. */
+export const logPath = '/v1/files/public/w/log'
+
 export const pathOf = (file: number): string => `/v1/files/public/w/file-${file}`
 
 const codeOf = ({ body }: SimResponse): string => {
@@ -69,6 +73,7 @@ const open: ReadonlySet<string> = new Set(['filesystem/unconfirmed', 'filesystem
 
 export class WorldClient {
   readonly histories: RegisterOperation[][]
+  readonly appends: Append[] = []
   readonly faults: ClientFault[] = []
   acknowledgedCount = 0
   answeredReadCount = 0
@@ -89,8 +94,9 @@ export class WorldClient {
     while (this.#operation < operationCount) {
       this.#operation++
       const file = random.below(fileCount)
-      if (random.happens(0.5)) await this.read(file)
-      else await this.#write(file)
+      if (random.happens(0.4)) await this.read(file)
+      else if (random.happens(0.6)) await this.#write(file)
+      else await this.#append()
       await this.#pause(random.between({ min: 0, max: pauseMsMax }))
     }
     this.isDone = true
@@ -113,41 +119,55 @@ export class WorldClient {
   }
 
   async #write(file: number): Promise<void> {
-    const { name, random, contentBytesMax, deadlineMs } = this.#options
+    const { name, random, contentBytesMax } = this.#options
     const value = `${name}.${this.#operation}`
     const body = contentOf(value, random.below(contentBytesMax))
+    const path = `${pathOf(file)}?blockBytes=4096`
+    const startedAt = this.#world.scheduler.nowMs
+    const outcome = await this.#change(value, { method: 'PUT', path, body })
+    if (outcome === 'done') this.#note(file, { kind: 'write', value, startedAt })
+    if (outcome !== 'open') return
+    const endedAt = Number.POSITIVE_INFINITY
+    this.histories[file]?.push({ kind: 'write', value, startedAt, endedAt })
+  }
+
+  async #append(): Promise<void> {
+    const value = `${this.#options.name}.${this.#operation}`
+    const startedAt = this.#world.scheduler.nowMs
+    const path = `${logPath}?at=end`
+    const outcome = await this.#change(value, { method: 'PATCH', path, body: recordOf(value) })
+    this.appends.push({ value, startedAt, endedAt: this.#world.scheduler.nowMs, outcome })
+  }
+
+  /** A request that changes something; some are repeated, elsewhere, until there is an answer. */
+  async #change(value: string, request: SimRequest): Promise<Append['outcome']> {
+    const { random, deadlineMs } = this.#options
     const isRepeated = random.happens(0.4)
     const headers = {
       'unosys-deadline-ms': `${deadlineMs}`,
       ...(isRepeated ? { 'idempotency-key': value } : {}),
     }
-    const startedAt = this.#world.scheduler.nowMs
     let isOpen = false
     for (let attempt = 1; ; attempt++) {
       const n = await this.#anyProcessor()
-      const path = `${pathOf(file)}?blockBytes=4096`
-      const reply = await this.#world.request(n, { method: 'PUT', path, headers, body }).done
-      const outcome = this.#judgeWrite(value, n, reply)
+      const reply = await this.#world.request(n, { ...request, headers }).done
+      const outcome = this.#judge(`${request.method} of ${value} at ${n}`, reply)
       if (outcome === 'done') {
         this.acknowledgedCount++
-        this.#note(file, { kind: 'write', value, startedAt })
-        return
+        return 'done'
       }
       isOpen ||= outcome === 'open'
-      if (!isRepeated || attempt === 4) break
+      if (!isRepeated || attempt === 4) return isOpen ? 'open' : 'nothing'
       await this.#pause(random.between({ min: 50, max: 500 }))
     }
-    if (!isOpen) return
-    const endedAt = Number.POSITIVE_INFINITY
-    this.histories[file]?.push({ kind: 'write', value, startedAt, endedAt })
   }
 
-  #judgeWrite(value: string, n: number, reply: SimResponse): 'done' | 'open' | 'nothing' {
+  #judge(what: string, reply: SimResponse): Append['outcome'] {
     if (reply.status === 200 || reply.status === 201) return 'done'
     const code = codeOf(reply)
     if (reply.status === 0 || open.has(code)) return 'open'
     if (harmless.has(code)) return 'nothing'
-    this.faults.push({ what: `write of ${value} at ${n}: ${reply.status} ${fromUtf8(reply.body)}` })
+    this.faults.push({ what: `${what}: ${reply.status} ${fromUtf8(reply.body)}` })
     return 'open'
   }
 

@@ -70,7 +70,8 @@ export function testFiles(root: string, stage: TestStage): string[] {
       return listFilesIn(root, posix.dirname(place)).filter((path) => path === place)
     }
     const found = listFilesIn(root, place).filter((path) => path.endsWith('.test.ts'))
-    return found.filter((path) => !ownStage.includes(path))
+    // What several test files of a folder share is a test file for the layers, not for the run.
+    return found.filter((path) => !ownStage.includes(path) && !path.endsWith('/fixture.test.ts'))
   })
 }
 

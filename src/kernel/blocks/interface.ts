@@ -8,8 +8,6 @@ export type PlainBlock = {
   readonly version: number
   /** Not kept after sealing. At most `plainBytesMax`. */
   readonly plain: Uint8Array
-  /** True: nobody else needs `plain`, and its memory is given back once it is sealed. */
-  readonly isOwned?: boolean
 }
 
 export type WriteOptions = {

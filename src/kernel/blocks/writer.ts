@@ -4,7 +4,7 @@
  * memory.
  */
 import { assert } from '../../base/assert.ts'
-import { discard, toHex } from '../../base/bytes.ts'
+import { toHex } from '../../base/bytes.ts'
 import { digestOf } from '../../base/ids.ts'
 import type { Random } from '../../ports/random.ts'
 import { releaseTagOf, sealBlock } from '../keys/index.ts'
@@ -44,9 +44,8 @@ export class BlockWriter {
       throw new BlockError(BlockCode.Cancelled, 'the caller gave up', {})
     }
     let shares: Promise<unknown> = Promise.resolve()
-    let sealed: readonly SealedBlock[] = []
     try {
-      sealed = blocks.map((block) => this.#seal(block, options))
+      const sealed = blocks.map((block) => this.#seal(block, options))
       const batch = new Batch(sealed, options, this.#options)
       shares = batch.start()
       const added = await batch.acknowledged
@@ -57,10 +56,7 @@ export class BlockWriter {
       return { added, refs }
     } finally {
       // Memory is given back when the last holder took its copy or was given up.
-      void shares.then(() => {
-        for (const block of sealed) discard(block.sealed)
-        inFlight.leave(weight)
-      })
+      void shares.then(() => inFlight.leave(weight))
     }
   }
 
@@ -69,7 +65,6 @@ export class BlockWriter {
     const { epoch, key } = newestContent(options)
     const { id, version, plain } = block
     const sealed = sealBlock({ crypto, random }, { key, id, version, keyEpoch: epoch, plain })
-    if (block.isOwned === true) discard(plain)
     const hash = digestOf(toHex(crypto.sha256(sealed)))
     const releaseTag = releaseTagOf(crypto, options.keys, { id, version, hash })
     return { sealed, added: { id, version, hash, sealedBytes: sealed.length, releaseTag } }

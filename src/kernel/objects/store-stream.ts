@@ -80,7 +80,7 @@ export async function storeStream(
   }
   for await (const plain of cutBlocks(body, options.blockBytes)) {
     options.signal.throwIfAborted()
-    batch.push({ id: blockIdOf(toHex(random.bytes(16))), version: 1, plain, isOwned: true })
+    batch.push({ id: blockIdOf(toHex(random.bytes(16))), version: 1, plain })
     size += plain.length
     blockCount++
     if (blockCount > streamBlocksMax) throw tooLarge(options.blockBytes)
