@@ -243,3 +243,97 @@ test('a client that hangs up in the middle of an upload leaves no file', async (
   await expectCall(world, 2, { method: 'GET', path: pathOf('/public/half'), status: [404] })
   assert.deepEqual(await aLittleLife(world), bytesOf(300_000))
 })
+
+test('all Processors stop in order, also in the middle of a write, and start again with everything', async () => {
+  const world = await startedWorld({ seed: 10, nodeCount: 5 })
+  await put(world, 1, '/public/f', { body: bytesOf(200_000) })
+  const late = world.request(2, {
+    method: 'PUT',
+    path: pathOf('/public/g'),
+    body: bytesOf(900_000),
+  })
+  await world.pass(5)
+  await world.finish(Promise.all(world.processors.map((processor) => processor.stop())))
+  assert(world.processors.every(({ isUp }) => !isUp))
+  assert([0, 201, 503].includes((await late.done).status))
+  await world.start()
+  assert.deepEqual(await get(world, 5, '/public/f'), bytesOf(200_000))
+  await rest(world)
+})
+
+test('a file that gives way to another one while it is written: the write goes into the new one', async () => {
+  const world = await startedWorld({ seed: 11 })
+  await put(world, 1, '/public/f', { body: bytesOf(10) })
+  let isGone = false
+  async function* slowly(): AsyncGenerator<Uint8Array> {
+    yield bytesOf(100_000)
+    while (!isGone) {
+      await new Promise<void>((resolve) => {
+        world.scheduler.after(1, resolve, 'the client pauses')
+      })
+    }
+    yield bytesOf(50_000, 3)
+  }
+  const writing = world.request(2, { method: 'PUT', path: pathOf('/public/f'), body: slowly() })
+  await world.pass(50)
+  await expectCall(world, 1, { method: 'DELETE', path: pathOf('/public/f') })
+  await put(world, 3, '/public/f', { body: bytesOf(20) })
+  isGone = true
+  const reply = await world.finish(writing.done)
+  assert.equal(reply.status, 200, text(reply))
+  const expected = new Uint8Array([...bytesOf(100_000), ...bytesOf(50_000, 3)])
+  assert.deepEqual(await get(world, 4, '/public/f'), expected)
+})
+
+test('two writers of one file at once: each is told the etag of its own write', async () => {
+  const world = await startedWorld({ seed: 12 })
+  await put(world, 1, '/public/f', { body: bytesOf(10) })
+  for (let round = 0; round < 5; round++) {
+    const calls = [1, 2, 3].map((n) =>
+      world.request(n, { method: 'PUT', path: pathOf('/public/f'), body: bytesOf(99, n) }),
+    )
+    const replies = await world.finish(Promise.all(calls.map(({ done }) => done)))
+    assert(replies.every(({ status }) => status === 200))
+    const etags = replies.map(({ headers }) => headers.get('etag') ?? '')
+    assert.equal(new Set(etags).size, 3)
+    // The etag of whoever came last is the file's, with the content that he wrote.
+    const now = await expectCall(world, 4, { method: 'GET', path: pathOf('/public/f') })
+    const last = etags.indexOf(now.headers.get('etag') ?? '')
+    assert.deepEqual(now.body, bytesOf(99, last + 1))
+  }
+})
+
+test('If-Match holds for the state that is changed: of several such changes at once one succeeds', async () => {
+  const world = await startedWorld({ seed: 13 })
+  const content = bytesOf(4 * 65_536)
+  const made = await put(world, 1, '/public/f', { body: content })
+  let etag = made.headers.get('etag') ?? ''
+  const at = (block: number): string => `${pathOf('/public/f')}?at=${block * 65_536}`
+  for (let round = 0; round < 3; round++) {
+    // Different blocks: without the condition none of these would meet another.
+    const calls = [0, 1, 2, 3].map((block) =>
+      world.request(block + 1, {
+        method: 'PATCH',
+        path: at(block),
+        headers: { 'if-match': etag },
+        body: bytesOf(100, block + round + 1),
+      }),
+    )
+    const replies = await world.finish(Promise.all(calls.map(({ done }) => done)))
+    const statuses = replies.map(({ status }) => status)
+    assert.deepEqual([...statuses].sort(), [200, 412, 412, 412])
+    const winner = statuses.indexOf(200)
+    content.set(bytesOf(100, winner + round + 1), winner * 65_536)
+    etag = replies[winner]?.headers.get('etag') ?? ''
+    assert.deepEqual(await get(world, 4, '/public/f'), content)
+  }
+  const cut = {
+    method: 'PATCH',
+    path: pathOf('/public/f'),
+    headers: { 'if-match': etag, 'content-type': 'application/json' },
+    body: new TextEncoder().encode('{"op":"truncate","size":70000}'),
+  }
+  await expectCall(world, 2, cut)
+  await expectCall(world, 3, { ...cut, status: [412] })
+  assert.deepEqual(await get(world, 1, '/public/f'), content.subarray(0, 70_000))
+})

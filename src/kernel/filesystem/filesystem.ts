@@ -1,7 +1,7 @@
 /** Files and streams: paths of `namespace` joined with contents of `objects`. */
 import { isUnosysError } from '../../base/error.ts'
 import { joinPath, type OpenObject, parsePath } from '../namespace/index.ts'
-import { type FileState, fileBytesMax } from '../objects/index.ts'
+import { type Change, type FileState, fileBytesMax } from '../objects/index.ts'
 import { exactly, gathered } from './bodies.ts'
 import { Core, conflict, type FileSystemOptions, requireFile } from './core.ts'
 import { listDirectory, makeDirectory, removePath, renamePath } from './directories.ts'
@@ -10,7 +10,7 @@ import { translated, translatedStream } from './failures.ts'
 import { etagOf, fileInfo, infoOf } from './info.ts'
 import type { CallContext, FileInfo, FileSystem, Preconditions } from './interface.ts'
 import { attemptsMax, blockMapCountMax } from './limits.ts'
-import { checkPreconditions } from './preconditions.ts'
+import { checkPreconditions, isConditional } from './preconditions.ts'
 import { writeFile } from './write.ts'
 
 export type { FileSystemOptions } from './core.ts'
@@ -83,10 +83,11 @@ export function createFileSystem(options: FileSystemOptions): FileSystem {
   }
 }
 
-const checking =
-  (conditions: Preconditions) =>
-  (state: FileState): void =>
-    checkPreconditions(conditions, etagOf(state.view))
+/** Preconditions hold for the state that is changed, and for no later one. */
+const expecting = (conditions: Preconditions): Pick<Change, 'expect' | 'exact'> => ({
+  expect: (state) => checkPreconditions(conditions, etagOf(state.view)),
+  exact: isConditional(conditions),
+})
 
 async function patch(
   core: Core,
@@ -103,7 +104,7 @@ async function patch(
   if (at !== 'end') checkOffset(at + bytes.length)
   const { requestId } = core.requestId('PATCH', `${path}\n${at}`, context)
   return changeFile(core, path, context, (object) => {
-    const change = { object, expect: checking(options), ...(requestId && { requestId }) }
+    const change = { object, ...expecting(options), ...(requestId && { requestId }) }
     return core.options.files.patch({ ...change, at, bytes }, core.objectCall(context))
   })
 }
@@ -118,7 +119,7 @@ async function truncate(
   checkOffset(size)
   const { requestId } = core.requestId('TRUNCATE', `${path}\n${size}`, context)
   return changeFile(core, path, context, (object) => {
-    const change = { object, expect: checking(options), ...(requestId && { requestId }) }
+    const change = { object, ...expecting(options), ...(requestId && { requestId }) }
     return core.options.files.truncate({ ...change, size }, core.objectCall(context))
   })
 }

@@ -8,7 +8,6 @@
  */
 import { assert } from '../../base/assert.ts'
 import { fromUtf8, toHex, utf8 } from '../../base/bytes.ts'
-import { decode, encode } from '../../base/codec.ts'
 import { isUnosysError, UnosysError } from '../../base/error.ts'
 import type { WorldId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -19,18 +18,15 @@ import {
   type Answer,
   answer,
   decodeSignedBatch,
-  decodeState,
   encodeAnswers,
   encodePage,
   encodeResults,
-  encodeState,
   execute,
   isBatchSigned,
   type PageRequest,
   page,
   type Query,
   recallResults,
-  SectionError,
   type SectionState,
   type SignedBatch,
 } from '../section/index.ts'
@@ -43,11 +39,10 @@ import {
   listHeightsMax,
   recentBatchesMax,
   recentBytesMax,
-  snapshotHeights,
-  snapshotLogBytes,
   waitedBatchesMax,
   waitersPerBatchMax,
 } from './limits.ts'
+import { hexNumber, Snapshots } from './snapshot.ts'
 import { type AddedReply, encodeAddedList, type ReadReply } from './wire.ts'
 
 export type MemberOptions = {
@@ -68,15 +63,10 @@ export class MemberRefused extends UnosysError<
 
 type Waiter = { readonly resolve: (results: Uint8Array) => void }
 
-const snapshotPrefix = 'group/snapshot/'
-const snapshotHeadKey = utf8('group/snapshot-head')
 const addedPrefix = 'group/added/'
-const hexHeight = (height: number): string => height.toString(16).padStart(14, '0')
-const snapshotKey = (index: number): Uint8Array => utf8(snapshotPrefix + hexHeight(index))
-const addedKey = (height: number): Uint8Array => utf8(addedPrefix + hexHeight(height))
+const addedKey = (height: number): Uint8Array => utf8(addedPrefix + hexNumber(height))
 const heightOf = (key: Uint8Array): number =>
   Number.parseInt((fromUtf8(key) ?? '').slice(addedPrefix.length), 16)
-const chunkCountMax = 65_536
 
 export class Member implements Application {
   readonly #options: MemberOptions
@@ -95,13 +85,12 @@ export class Member implements Application {
   #recentBytes = 0
   #oldestKept = 0
   #isOpen = false
-  #logBytesSinceSnapshot = 0
-  #snapshotHeight = 0
-  #snapshotChunkCount = 0
+  readonly #snapshots: Snapshots
 
   constructor(options: MemberOptions) {
     this.#options = options
     this.#state = options.initialState
+    this.#snapshots = new Snapshots(options)
     this.#history.set(0, this.#state)
   }
 
@@ -123,32 +112,15 @@ export class Member implements Application {
 
   /** Load the last snapshot; consensus then replays from the height after the returned one. */
   async restore(): Promise<number> {
-    const { journal, crypto } = this.#options
-    const head = await journal.get(snapshotHeadKey)
-    if (head === undefined) return 0
-    const { height, count } = decode(head, (reader) => ({
-      height: reader.u64(),
-      count: reader.u32(),
-    }))
-    assert(count <= chunkCountMax, 'snapshots are written within their limit')
-    const chunks: Uint8Array[] = []
-    for (let index = 0; index < count; index++) {
-      const chunk = await journal.get(snapshotKey(index))
-      if (chunk === undefined)
-        throw new SectionError('section/malformed', 'a snapshot chunk is gone', {
-          what: 'snapshot',
-        })
-      chunks.push(chunk)
-    }
-    this.#state = decodeState(crypto, chunks)
-    this.#height = height
-    this.#durableHeight = height
-    this.#snapshotHeight = height
-    this.#snapshotChunkCount = count
-    this.#oldestKept = height
+    const kept = await this.#snapshots.load()
+    if (kept === undefined) return 0
+    this.#state = kept.state
+    this.#height = kept.height
+    this.#durableHeight = kept.height
+    this.#oldestKept = kept.height
     this.#history.clear()
-    this.#history.set(height, this.#state)
-    return height
+    this.#history.set(kept.height, kept.state)
+    return kept.height
   }
 
   isValid(item: Uint8Array): boolean {
@@ -211,32 +183,8 @@ export class Member implements Application {
       const value = encodeAddedList({ height: block.height, blocks: outcome.added })
       writes.push({ kind: 'put', key: addedKey(block.height), value })
     }
-    for (const item of block.items) this.#logBytesSinceSnapshot += item.length
-    return [...writes, ...this.#snapshotIfDue()]
-  }
-
-  #snapshotIfDue(): JournalWrite[] {
-    const due =
-      this.#logBytesSinceSnapshot >= snapshotLogBytes ||
-      this.#height - this.#snapshotHeight >= snapshotHeights
-    return due ? this.#snapshotWrites() : []
-  }
-
-  #snapshotWrites(): JournalWrite[] {
-    const chunks = encodeState(this.#state)
-    const writes: JournalWrite[] = chunks.map((value, index) => {
-      return { kind: 'put', key: snapshotKey(index), value }
-    })
-    if (this.#snapshotChunkCount > chunks.length) {
-      const from = snapshotKey(chunks.length)
-      writes.push({ kind: 'deleteRange', from, to: snapshotKey(this.#snapshotChunkCount) })
-    }
-    const value = encode((writer) => writer.u64(this.#height).u32(chunks.length))
-    writes.push({ kind: 'put', key: snapshotHeadKey, value })
-    this.#logBytesSinceSnapshot = 0
-    this.#snapshotHeight = this.#height
-    this.#snapshotChunkCount = chunks.length
-    return writes
+    const logBytes = block.items.reduce((sum, item) => sum + item.length, 0)
+    return [...writes, ...this.#snapshots.writesAt(block.height, outcome.state, logBytes)]
   }
 
   onDurable(height: number): void {

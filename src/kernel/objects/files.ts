@@ -64,6 +64,8 @@ export type Change = {
   readonly requestId?: Digest
   /** Runs on each state that the change is built on; throws to give up (preconditions). */
   readonly expect?: (state: FileState) => void
+  /** The change stands only if nobody else has changed anything since `expect` ran. */
+  readonly exact?: boolean
 }
 
 export class Files {
@@ -211,8 +213,8 @@ export class Files {
       checkSize(state, end)
       if (change.bytes.length === 0) return undefined
       const written = await this.#writeBlocks(state, { start, bytes: change.bytes }, call)
-      if (written.indexes.length > deltaBlocksMax) {
-        return this.#replaceWith(state, written, { end, call })
+      if (change.exact === true || written.indexes.length > deltaBlocksMax) {
+        return this.#replaceWith(state, written, { size: Math.max(state.size, end), call })
       }
       const { keys, view } = state
       const tags = written.indexes.map((index) => fileBlockTag(this.#options.crypto, keys, index))
@@ -256,6 +258,7 @@ export class Files {
       const cuts = old.length > keep
       const edit = { start: cutIndex * blockBytes, bytes: old.subarray(0, keep), exact: true }
       const written = cuts ? await this.#writeBlocks(state, edit, call) : nothingWritten
+      if (change.exact === true) return this.#replaceWith(state, written, { size, call })
       const writes = [truncateTag(crypto, keys), endTag(crypto, keys)]
       if (cuts) writes.push(fileBlockTag(crypto, keys, cutIndex))
       // Also where nothing is cut now: a write that came first may have put bytes behind the end.
@@ -402,17 +405,17 @@ export class Files {
     return plain
   }
 
-  /** A change of more blocks than a delta may name: the whole tree with them in it. */
+  /** The whole tree with the change in it: good only on the state that it was built on. */
   async #replaceWith(
     state: FileState,
     written: Written,
-    input: { readonly end: number; readonly call: ObjectCall },
+    input: { readonly size: number; readonly call: ObjectCall },
   ): Promise<Operation> {
     const added = new AddedList()
     added.add(written.added)
     const changes = new Map<number, BlockRef | undefined>()
     for (const [place, index] of written.indexes.entries()) changes.set(index, written.refs[place])
-    const size = Math.max(state.size, input.end)
+    const { size } = input
     const tree = await this.#foldedTree(state, { changes, size }, added, input.call)
     return {
       op: 'replace',
