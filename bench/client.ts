@@ -1,7 +1,6 @@
 /** A client of one Processor for measurements: kept connections, whole bodies, nothing clever. */
 import { Agent, request } from 'node:http'
-import type { Run } from './measure.ts'
-import { cpuMsOf, runOf } from './measure.ts'
+import { cpuMsOf, type Run, runOf } from './measure.ts'
 import type { BenchWorld } from './world.ts'
 
 export type Exchange = {
@@ -9,6 +8,8 @@ export type Exchange = {
   readonly path: string
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>
   readonly bodyBytes?: number
+  /** Hears each chunk of the answer and where it stands. */
+  readonly onChunk?: (chunk: Buffer, offset: number) => void
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 })
@@ -31,6 +32,7 @@ export function exchange(world: BenchWorld, n: number, what: Exchange): Promise<
       (answer) => {
         let bytes = 0
         answer.on('data', (chunk: Buffer) => {
+          what.onChunk?.(chunk, bytes)
           bytes += chunk.length
         })
         answer.on('end', () => {
@@ -42,7 +44,7 @@ export function exchange(world: BenchWorld, n: number, what: Exchange): Promise<
     )
     outgoing.on('error', reject)
     if (body === undefined || body instanceof Uint8Array) outgoing.end(body)
-    else void pour(body, outgoing).catch(reject)
+    else pour(body, outgoing).catch(reject)
   })
 }
 

@@ -1,148 +1,206 @@
-/** The table of a world of four Processors: large files, small files, small changes, memory. */
+/**
+ * The table of a world of four Processors: large files, small files, small changes, memory. The
+ * floor does the same job right before, so that what else the machine does falls on both.
+ */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { type Exchange, exchange, repeat } from './client.ts'
+import { exchange, repeat } from './client.ts'
 import { Floor } from './floor.ts'
+import { countLine, fixed, type Line, type Moved, middleOf, movedLine } from './lines.ts'
 import { cpuMsOf, type Run, rssMibOf, watchRss } from './measure.ts'
 import { type BenchWorld, startWorld } from './world.ts'
 
-/** One line of the table; `ratio` is to the floor's rate for the same job in the same run. */
-export type Line = {
-  readonly what: string
-  readonly value: string
-  readonly floor?: string
-  readonly ratio?: number
-}
-
-const mib = 2 ** 20
-const blockBytes = 65_536
-const floorWindow = 64
-const pattern = randomBytes(8 * mib)
-
-async function* stream(bytes: number): AsyncGenerator<Uint8Array> {
-  for (let sent = 0; sent < bytes; sent += mib) {
-    const offset = (sent * 7) % (pattern.length - mib)
-    yield pattern.subarray(offset, offset + Math.min(mib, bytes - sent))
-  }
-}
-
-const mbPerSecond = (bytes: number, ms: number): number => bytes / 1e6 / (ms / 1_000)
-const fixed = (value: number): string => value.toFixed(value < 10 ? 1 : 0)
-const rateOf = ({ perSecond, p50Ms, p99Ms, cpuMs, count }: Run): string =>
-  `${fixed(perSecond)}/s, p50 ${fixed(p50Ms)} ms, p99 ${fixed(p99Ms)} ms, CPU ${fixed(cpuMs / count)} ms`
-
-export async function filesTable(options: {
+export type FilesOptions = {
+  /** Made by the caller, empty. */
   readonly folder: string
   readonly quick: boolean
   readonly nodeFlags: readonly string[]
-  readonly say: (text: string) => void
-}): Promise<readonly Line[]> {
-  const { folder, quick, nodeFlags, say } = options
-  const sizes = quick ? [64] : [64, 512]
+  readonly say: (line: Line) => void
+}
+
+type Stage = {
+  readonly world: BenchWorld
+  readonly floor: Floor
+  readonly quick: boolean
+  readonly add: (line: Line) => void
+}
+
+const mib = 2 ** 20
+const blockBytes = 64 * 1024
+const floorWindow = 64
+const pattern = randomBytes(8 * mib)
+
+/** What stands in a large file at `at`, as far as it is in one piece here. */
+function patternAt(at: number): Buffer {
+  const inPiece = at % mib
+  const from = ((at - inPiece) * 7) % (pattern.length - mib)
+  return pattern.subarray(from + inPiece, from + mib)
+}
+
+async function* stream(bytes: number): AsyncGenerator<Uint8Array> {
+  for (let sent = 0; sent < bytes; sent += mib) yield patternAt(sent).subarray(0, bytes - sent)
+}
+
+/** Throws when a large file is not what was written. */
+function checkChunk(chunk: Buffer, offset: number): void {
+  for (let done = 0; done < chunk.length; ) {
+    const expected = patternAt(offset + done).subarray(0, chunk.length - done)
+    if (!expected.equals(chunk.subarray(done, done + expected.length)))
+      throw new Error(`other bytes came back at ${offset + done}`)
+    done += expected.length
+  }
+}
+
+export async function filesTable(options: FilesOptions): Promise<readonly Line[]> {
+  const { folder, quick, nodeFlags } = options
   const lines: Line[] = []
   const add = (line: Line): void => {
     lines.push(line)
-    say(line.what)
+    options.say(line)
   }
   const floor = await Floor.start(join(folder, 'floor'))
-  const floors = new Map<string, number>()
-  for (const size of sizes) {
-    for (const kind of ['write', 'read'] as const) {
-      const count = (size * mib) / blockBytes
-      const order = { kind, name: `f${size}`, count, bytes: blockBytes, window: floorWindow }
-      const run = await floor.run(order)
-      floors.set(`${kind}${size}`, mbPerSecond(size * mib, run.ms))
-    }
-  }
-  await floor.stop()
-  const world = await startWorld({ folder: join(folder, 'world'), nodeFlags })
   try {
-    add({ what: 'start to first answers of four', value: `${fixed(world.startMs / 1_000)} s` })
-    await idle(world, quick, add)
-    for (const size of sizes) await large(world, { size, floors }, add)
-    await small(world, quick ? 300 : 1_000, add)
-    await memory(world, quick ? 256 : 1_024, add)
+    const world = await startWorld({ folder: join(folder, 'world'), nodeFlags })
+    const stage = { world, floor, quick, add }
+    try {
+      add({ what: 'start to first answers of four', ours: `${fixed(world.startMs / 1_000)} s` })
+      const idleMib = await idle(stage)
+      await large(stage, { sizeMib: 64, rounds: quick ? 1 : 3 })
+      if (!quick) await large(stage, { sizeMib: 512, rounds: 1 })
+      await memory(stage, idleMib)
+      await smallFiles(stage)
+      await smallChanges(stage)
+    } finally {
+      await world.stop()
+    }
   } finally {
-    await world.stop()
+    await floor.stop()
   }
   return lines
 }
 
-type Add = (line: Line) => void
+const pidsOf = ({ world }: Stage): readonly number[] => world.processors.map(({ pid }) => pid)
 
-async function idle(world: BenchWorld, quick: boolean, add: Add): Promise<void> {
-  const pids = world.processors.map(({ pid }) => pid)
+async function idle(stage: Stage): Promise<readonly number[]> {
+  const { quick, add } = stage
+  const pids = pidsOf(stage)
   const seconds = quick ? 3 : 10
   const before = cpuMsOf(pids)
   await new Promise((resolve) => setTimeout(resolve, seconds * 1_000))
   const percent = (cpuMsOf(pids) - before) / (seconds * 10) / pids.length
-  add({ what: 'idle CPU of a Processor', value: `${percent.toFixed(2)} % of a core` })
-  const rss = pids.map((pid) => fixed(rssMibOf(pid))).join(', ')
-  add({ what: 'idle RSS of each Processor', value: `${rss} MiB` })
+  add({ what: 'idle CPU of a Processor', ours: `${percent.toFixed(2)} % of a core` })
+  const rssMib = pids.map(rssMibOf)
+  add({ what: 'idle RSS of each Processor', ours: `${rssMib.map(fixed).join(', ')} MiB` })
+  return rssMib
 }
 
 async function large(
-  world: BenchWorld,
-  input: { readonly size: number; readonly floors: ReadonlyMap<string, number> },
-  add: Add,
+  stage: Stage,
+  input: { readonly sizeMib: number; readonly rounds: number },
 ): Promise<void> {
-  const { size, floors } = input
-  const path = `/v1/files/public/large${size}`
-  const bytes = size * mib
-  const put = { method: 'PUT', path, body: stream(bytes), bodyBytes: bytes }
-  const jobs: readonly (readonly ['write' | 'read', number, Exchange])[] = [
-    ['write', 1, put],
-    ['read', 3, { method: 'GET', path }],
-  ]
-  for (const [kind, n, what] of jobs) {
-    const run = await repeat(world, { count: 1, clients: 1 }, () => exchange(world, n, what))
-    const rate = mbPerSecond(bytes, run.ms)
-    const base = floors.get(`${kind}${size}`) ?? Number.NaN
-    const from = kind === 'write' ? 'through Processor 1' : 'cold, through Processor 3'
-    add({
-      what: `${kind} ${size} MiB, ${from}`,
-      value: `${fixed(rate)} MB/s, CPU ${fixed(run.cpuMs / size)} ms/MiB`,
-      floor: `${fixed(base)} MB/s`,
-      ratio: rate / base,
+  const { world, floor, add } = stage
+  const { sizeMib, rounds } = input
+  const bytes = sizeMib * mib
+  const found = { write: { ours: [], floor: [] }, read: { ours: [], floor: [] } } as Record<
+    'write' | 'read',
+    { ours: Moved[]; floor: Moved[] }
+  >
+  const once = { count: 1, clients: 1 }
+  for (let round = 0; round < rounds; round++) {
+    const name = `large-${sizeMib}-${round}`
+    const path = `/v1/files/public/${name}`
+    const order = { name, count: bytes / blockBytes, bytes: blockBytes, window: floorWindow }
+    const jobs = {
+      write: () =>
+        exchange(world, 1, { method: 'PUT', path, body: stream(bytes), bodyBytes: bytes }),
+      read: () => exchange(world, 3, { method: 'GET', path, onChunk: checkChunk }),
+    }
+    for (const kind of ['write', 'read'] as const) {
+      found[kind].floor.push({ bytes, ...(await floor.run({ kind, ...order })) })
+      found[kind].ours.push({ bytes, ...(await repeat(world, once, jobs[kind])) })
+    }
+  }
+  for (const [kind, how] of [
+    ['write', 'through Processor 1'],
+    ['read', 'cold, through Processor 3'],
+  ] as const) {
+    const { ours, floor: base } = found[kind]
+    add(movedLine(`${kind} ${sizeMib} MiB, ${how}`, middleOf(ours), middleOf(base)))
+  }
+}
+
+async function memory(stage: Stage, idleMib: readonly number[]): Promise<void> {
+  const { world, quick, add } = stage
+  const sizeMib = quick ? 256 : 1_024
+  const bytes = sizeMib * mib
+  const put = { method: 'PUT', path: '/v1/files/public/memory', body: stream(bytes) }
+  const most = await watchRss(pidsOf(stage), () => exchange(world, 1, { ...put, bodyBytes: bytes }))
+  const growth = most.map((value, index) => fixed(value - (idleMib[index] ?? 0))).join(', ')
+  add({ what: `RSS above idle during an upload of ${sizeMib} MiB`, ours: `${growth} MiB` })
+}
+
+/** Runs the floor's job and ours, one after the other. */
+async function counted(
+  stage: Stage,
+  what: string,
+  job: {
+    readonly clients: number
+    readonly count: number
+    readonly floor: {
+      readonly kind: 'write' | 'read'
+      readonly name: string
+      readonly bytes: number
+    }
+    readonly work: (index: number) => Promise<unknown>
+  },
+): Promise<void> {
+  const { world, floor, add } = stage
+  const { clients, count } = job
+  const base: Run = await floor.run({ ...job.floor, count, window: clients })
+  const ours = await repeat(world, { count, clients }, job.work)
+  add(countLine(`${what}, ${clients} ${clients === 1 ? 'client' : 'clients'}`, ours, base))
+}
+
+async function smallFiles(stage: Stage): Promise<void> {
+  const { world, quick } = stage
+  const count = quick ? 200 : 1_000
+  const body = pattern.subarray(0, 4_096)
+  for (const clients of [1, 16]) {
+    const name = `small-${clients}`
+    const path = (index: number): string => `/v1/files/public/${name}-${index}`
+    await counted(stage, `create ${count} files of 4 KiB`, {
+      clients,
+      count,
+      floor: { kind: 'write', name, bytes: body.length },
+      work: (index) => exchange(world, 1, { method: 'PUT', path: path(index), body }),
+    })
+    await counted(stage, 'read them from another Processor', {
+      clients,
+      count,
+      floor: { kind: 'read', name, bytes: body.length },
+      work: (index) => exchange(world, 3, { method: 'GET', path: path(index) }),
     })
   }
 }
 
-async function small(world: BenchWorld, count: number, add: Add): Promise<void> {
-  const page = pattern.subarray(0, 4_096)
-  for (const clients of [1, 16]) {
-    const path = (index: number): string => `/v1/files/public/small-${clients}-${index}`
-    const plan = { count, clients }
-    const created = await repeat(world, plan, (index) =>
-      exchange(world, 1, { method: 'PUT', path: path(index), body: page }),
-    )
-    add({ what: `create ${count} files of 4 KiB, ${clients} client(s)`, value: rateOf(created) })
-    const read = await repeat(world, plan, (index) =>
-      exchange(world, 3, { method: 'GET', path: path(index) }),
-    )
-    add({ what: `read them from another Processor, ${clients} client(s)`, value: rateOf(read) })
-  }
-  const change = pattern.subarray(0, 256)
+async function smallChanges(stage: Stage): Promise<void> {
+  const { world, quick } = stage
+  const count = quick ? 200 : 1_000
+  const body = pattern.subarray(0, 256)
   for (const clients of [1, 64]) {
-    const path = (index: number): string => `/v1/files/public/small-1-${index % 64}`
-    const plan = { count, clients }
-    const changed = await repeat(world, plan, (index) =>
-      exchange(world, 1, { method: 'PATCH', path: `${path(index)}?at=0`, body: change }),
-    )
-    add({ what: `change 256 B in place, ${clients} client(s)`, value: rateOf(changed) })
-    const seen = await repeat(world, plan, (index) =>
-      exchange(world, 2, { method: 'HEAD', path: path(index) }),
-    )
-    add({ what: `stat, ${clients} client(s)`, value: rateOf(seen) })
+    const name = `change-${clients}`
+    const path = (index: number): string => `/v1/files/public/small-1-${index % 128}`
+    await counted(stage, 'overwrite a file with 256 B', {
+      clients,
+      count,
+      floor: { kind: 'write', name, bytes: body.length },
+      work: (index) => exchange(world, 1, { method: 'PUT', path: path(index), body }),
+    })
+    await counted(stage, 'stat a file', {
+      clients,
+      count,
+      floor: { kind: 'read', name, bytes: body.length },
+      work: (index) => exchange(world, 2, { method: 'HEAD', path: path(index) }),
+    })
   }
-}
-
-async function memory(world: BenchWorld, size: number, add: Add): Promise<void> {
-  const pids = world.processors.map(({ pid }) => pid)
-  const before = pids.map(rssMibOf)
-  const bytes = size * mib
-  const put = { method: 'PUT', path: '/v1/files/public/memory', body: stream(bytes) }
-  const most = await watchRss(pids, () => exchange(world, 1, { ...put, bodyBytes: bytes }))
-  const growth = most.map((value, index) => fixed(value - (before[index] ?? 0))).join(', ')
-  add({ what: `most RSS above before, during an upload of ${size} MiB`, value: `${growth} MiB` })
 }

@@ -2,57 +2,101 @@
  * `npm run bench`: measures a world of four Processors on this machine, and the machine's floor for
  * the same work, in one run. Absolute figures are guides; ratios within one run are evidence.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { filesTable } from './files.ts'
+import { tableOf } from './lines.ts'
+import { profileWorld } from './profile.ts'
 
 const commitOf = (): string => {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
+    const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' })
+    const changes = execFileSync('git', ['status', '--porcelain', '--', 'src'], {
+      encoding: 'utf8',
+    })
+    return commit.trim() + (changes === '' ? '' : ' with changes')
   } catch {
     return 'unknown'
   }
 }
 
-async function run(options: {
+const about = (): Readonly<Record<string, string>> => ({
+  machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
+  node: process.version,
+  commit: commitOf(),
+  date: new Date().toISOString().slice(0, 10),
+  load: loadavg()[0]?.toFixed(1) ?? '0',
+})
+
+type TableOptions = {
   readonly quick?: boolean
   readonly json?: boolean
   readonly keep?: boolean
+  readonly dir: string
   readonly nodeFlag?: readonly string[]
-}): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'unosys-bench-'))
-  const about = {
-    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
-    node: process.version,
-    commit: commitOf(),
-    date: new Date().toISOString().slice(0, 10),
-  }
+}
+
+async function table(options: TableOptions): Promise<void> {
+  const folder = mkdtempSync(join(options.dir, 'unosys-bench-'))
+  const facts = about()
   const lines = await filesTable({
     folder,
     quick: options.quick === true,
     nodeFlags: options.nodeFlag ?? [],
-    say: (text) => process.stderr.write(`measured: ${text}\n`),
+    say: ({ what, ours }) => process.stderr.write(`${what}: ${ours}\n`),
   })
-  if (options.json === true) console.log(JSON.stringify({ ...about, lines }))
+  if (options.json === true) console.log(JSON.stringify({ ...facts, lines }))
   else {
-    console.log(`\n${about.machine}, Node ${about.node}, commit ${about.commit}, ${about.date}\n`)
-    console.log('| What | Ours | Floor | Ratio |\n| --- | --- | --- | --- |')
-    for (const { what, value, floor, ratio } of lines) {
-      console.log(`| ${what} | ${value} | ${floor ?? ''} | ${ratio?.toFixed(2) ?? ''} |`)
-    }
+    const { machine, node, commit, date, load } = facts
+    console.log(`\n${machine}, Node ${node}, commit ${commit}, ${date}, load ${load} before\n`)
+    console.log(tableOf(lines))
   }
   // Only now: removing files makes creating others slow for a minute (docs/performance.md).
   if (options.keep !== true) rmSync(folder, { recursive: true, force: true })
 }
 
-await new Command('bench')
-  .description('Measure a world of four Processors against the floor of this machine.')
-  .option('--quick', 'a tenth of the work, for a first look')
+/** Benches of one layer are programs of their own. */
+async function runProgram(file: string, args: readonly string[]): Promise<void> {
+  const program = fileURLToPath(new URL(file, import.meta.url))
+  const child = spawn(process.execPath, [program, ...args], { stdio: 'inherit' })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  process.exitCode = code ?? 1
+}
+
+const command = new Command('bench').description(
+  'Measure a world of four Processors against the floor of this machine.',
+)
+command
+  .command('table', { isDefault: true })
+  .description('large and small files, small changes, memory, start (several minutes)')
+  .option('--quick', 'a part of the work, for a first look')
   .option('--json', 'one JSON object')
   .option('--keep', 'leave the folders')
-  .option('--node-flag <flag...>', 'more flags of Node for each Processor, such as --cpu-prof')
-  .action(run)
-  .parseAsync()
+  .option('--dir <dir>', 'where the folders are made', tmpdir())
+  .option('--node-flag <flag...>', 'more flags of Node for each Processor')
+  .action(table)
+command
+  .command('profile <job>')
+  .description('CPU profile of each Processor: write, read, create or stat')
+  .option('--out <dir>', 'where the profiles go', join(tmpdir(), 'unosys-profiles'))
+  .option('--lines <count>', 'functions to show of each', '15')
+  .action((job: string, options: { readonly out: string; readonly lines: string }) =>
+    profileWorld(job, { out: options.out, lineCount: Number(options.lines) }),
+  )
+for (const [name, file, what] of [
+  ['links', './links.ts', 'one link between two processes, and the bare transport'],
+  ['section', './section.ts', 'execution without network, disk or consensus'],
+  ['vault', './vault-durability.ts', 'two ways to make blocks durable'],
+] as const) {
+  command
+    .command(`${name} [args...]`)
+    .description(what)
+    .allowUnknownOption()
+    .action((args: readonly string[]) => runProgram(file, args))
+}
+await command.parseAsync()
