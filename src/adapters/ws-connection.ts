@@ -12,6 +12,7 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { assert } from '../base/assert.ts'
+import { discard } from '../base/bytes.ts'
 import type { Connection } from '../ports/transport.ts'
 
 type Handlers = Parameters<Connection['listen']>[0]
@@ -81,7 +82,11 @@ export class WsConnection implements Connection {
       this.#stream.cork()
       process.nextTick(this.#uncork)
     }
-    this.#socket.send(bytes, sendOptions, this.#onSent)
+    this.#socket.send(bytes, sendOptions, () => {
+      // Ours since the call: the system has it, nobody else does.
+      discard(bytes)
+      this.#onSent()
+    })
     for (const watch of this.#watches)
       if (!watch.above) watch.above = this.#socket.bufferedAmount > watch.thresholdBytes
   }
@@ -121,7 +126,7 @@ export class WsConnection implements Connection {
     while (this.#isOpen && !this.#paused) {
       const bytes = held.shift()
       if (bytes === undefined) break
-      handlers.onMessage(bytes)
+      deliver(bytes, handlers)
     }
     if (this.#isOpen && !this.#paused) this.#socket.resume()
   }
@@ -140,7 +145,7 @@ export class WsConnection implements Connection {
     if (!this.#isOpen) return
     // A plain view: `slice` of a Buffer does not copy, which the kernel's code does not expect.
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    if (this.#handlers !== undefined && !this.#paused) this.#handlers.onMessage(bytes)
+    if (this.#handlers !== undefined && !this.#paused) deliver(bytes, this.#handlers)
     else this.#held.push(bytes)
   }
 
@@ -160,6 +165,12 @@ export class WsConnection implements Connection {
     // Later, so that nobody is called back from inside its own call.
     process.nextTick(() => handlers.onClose(reason))
   }
+}
+
+/** The bytes are the reader's during the call only. */
+function deliver(bytes: Uint8Array, handlers: Handlers): void {
+  handlers.onMessage(bytes)
+  discard(bytes)
 }
 
 /** What of a close reason goes into logs and frames: short, printable ASCII. */

@@ -22,7 +22,7 @@ async function echo(options = limits): Promise<Echo> {
   const listener = await createWsTransport().listen('127.0.0.1:0', options, (connection) => {
     accepted.push(connection)
     connection.listen({
-      onMessage: (bytes) => connection.send(bytes),
+      onMessage: (bytes) => connection.send(bytes.slice()),
       onPong: () => {},
       onClose: (reason) => closes.push(reason),
     })

@@ -10,6 +10,9 @@ export const processorFlags: readonly string[] = [
   '--disable-proto=delete',
   '--frozen-intrinsics',
   '--disable-sigusr1',
+  // MiB. Bodies of blocks live as long as small objects do: a large young generation lets hundreds
+  // of them pile up before it is looked through (docs/performance.md).
+  '--max-semi-space-size=2',
   // node:sqlite and --frozen-intrinsics say at each start that they are experimental.
   '--disable-warning=ExperimentalWarning',
 ]
@@ -17,11 +20,18 @@ export const processorFlags: readonly string[] = [
 /** Threads for the disk: with Node's four, one slow sync holds up the blocks of all files. */
 const threadCount = 16
 
+/**
+ * The GNU C library gives each thread a heap of its own and keeps what is freed in it; two serve
+ * sixteen threads that mostly wait, and leave 16 MiB less behind. Others ignore it.
+ */
+const heapCount = 2
+
 /** Only what a Processor needs: no `NODE_OPTIONS` and no secrets of the shell reach it. */
 export function processorEnvironment(): NodeJS.ProcessEnv {
   const { SystemRoot } = process.env
   return {
     UV_THREADPOOL_SIZE: String(threadCount),
+    MALLOC_ARENA_MAX: String(heapCount),
     ...(SystemRoot === undefined ? {} : { SystemRoot }),
   }
 }

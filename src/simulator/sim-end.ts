@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts'
+import { discard } from '../base/bytes.ts'
 import type { Connection } from '../ports/transport.ts'
 import type { PipeItem, SimPipe } from './sim-pipe.ts'
 import type { SimProcess } from './sim-process.ts'
@@ -58,7 +59,9 @@ export class SimEnd implements Connection {
 
   send(bytes: Uint8Array): void {
     if (this.#closed) return
-    this.#connection.pipeFrom(this).push({ kind: 'message', bytes })
+    // The sender gave its memory away: who goes on using it finds it empty.
+    this.#connection.pipeFrom(this).push({ kind: 'message', bytes: bytes.slice() })
+    discard(bytes)
     this.#noteDrains()
   }
 
@@ -149,8 +152,10 @@ export class SimEnd implements Connection {
     } else if (item.bytes.length > this.messageBytesMax) {
       this.close('message too large')
     } else {
-      // A copy: on a real network sender and receiver share no memory.
-      this.#handlers?.onMessage(item.bytes.slice())
+      // A copy: on a real network sender and receiver share no memory. It is there during the call.
+      const bytes = item.bytes.slice()
+      this.#handlers?.onMessage(bytes)
+      discard(bytes)
     }
   }
 }

@@ -33,7 +33,7 @@ class Heard {
   constructor(connection: Connection) {
     this.connection = connection
     connection.listen({
-      onMessage: (bytes) => this.messages.push(bytes),
+      onMessage: (bytes) => this.messages.push(bytes.slice()),
       onPong: () => this.pongCount++,
       onClose: (reason) => this.closes.push(reason),
     })

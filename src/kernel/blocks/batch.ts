@@ -117,6 +117,11 @@ export class Batch {
     this.#fail(this.#failure(false))
   }
 
+  /** After `start` has resolved: every holder took its whole share. */
+  get isTaken(): boolean {
+    return this.#failures.length === 0
+  }
+
   #settle(): boolean {
     if (this.#isSettled) return false
     this.#isSettled = true

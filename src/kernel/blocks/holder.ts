@@ -4,7 +4,7 @@
  * link, one receipt request: the receipt waits for the puts that came before it, so that a batch
  * costs one round trip.
  */
-import { fromHex, toHex } from '../../base/bytes.ts'
+import { discard, fromHex, toHex } from '../../base/bytes.ts'
 import { isUnosysError, UnosysError } from '../../base/error.ts'
 import type { NodeId, WorldId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -176,7 +176,12 @@ export class Holder {
         ) {
           throw new PutRefused('blocks/wrong-body', 'body is not the block that was announced', {})
         }
-        await this.store(request, body.bytes)
+        try {
+          await this.store(request, body.bytes)
+        } finally {
+          // On the disk, or refused: nobody but this request ever had it.
+          discard(body.bytes)
+        }
         return { head: putDone }
       }
       case 'receipt':

@@ -4,7 +4,7 @@
  * at once; the late one may still answer and win. What was wrong is reported with the holder's
  * signature on it.
  */
-import { equalBytes, fromHex } from '../../base/bytes.ts'
+import { discard, equalBytes, fromHex } from '../../base/bytes.ts'
 import { encode } from '../../base/codec.ts'
 import { isUnosysError } from '../../base/error.ts'
 import type { NodeId } from '../../base/ids.ts'
@@ -90,6 +90,7 @@ export class BlockReader {
       keyEpoch: ref.keyEpoch,
       sealed,
     })
+    discard(sealed)
     if (plain === undefined) {
       throw new BlockError(
         BlockCode.Lost,

@@ -4,7 +4,7 @@
  * memory.
  */
 import { assert } from '../../base/assert.ts'
-import { toHex } from '../../base/bytes.ts'
+import { discard, toHex } from '../../base/bytes.ts'
 import { digestOf } from '../../base/ids.ts'
 import type { Random } from '../../ports/random.ts'
 import { releaseTagOf, sealBlock } from '../keys/index.ts'
@@ -43,11 +43,17 @@ export class BlockWriter {
     } catch {
       throw new BlockError(BlockCode.Cancelled, 'the caller gave up', {})
     }
+    let end = (): void => inFlight.leave(weight)
     let shares: Promise<unknown> = Promise.resolve()
     try {
       const sealed = blocks.map((block) => this.#seal(block, options))
       const batch = new Batch(sealed, options, this.#options)
       shares = batch.start()
+      end = () => {
+        // Each holder has answered for all of it: no queue holds any of it still.
+        if (batch.isTaken) for (const block of sealed) discard(block.sealed)
+        inFlight.leave(weight)
+      }
       const added = await batch.acknowledged
       const epoch = newestContent(options).epoch
       const refs = added.blocks.map(({ id, version, hash, sealedBytes }) => {
@@ -56,7 +62,7 @@ export class BlockWriter {
       return { added, refs }
     } finally {
       // Memory is given back when the last holder took its copy or was given up.
-      void shares.then(() => inFlight.leave(weight))
+      void shares.then(() => end())
     }
   }
 

@@ -28,7 +28,7 @@ export const replaceBlocksMax = 2_048
 
 /** Blocks written together while a whole file streams in: one batch of receipts. */
 export const batchBlocks = 64
-export const batchPlainBytes = 4 * 1024 * 1024
+export const batchPlainBytes = 2 * 1024 * 1024
 
 /**
  * Receipts of one operation, below the section's 1,024: a batch of few large blocks has as many as

@@ -2,7 +2,7 @@
  * Storing a whole new content from a stream: cut into blocks, a few batches on their way at once,
  * the tree built as they land. The stream is read no faster than holders take blocks.
  */
-import { toHex } from '../../base/bytes.ts'
+import { discard, toHex } from '../../base/bytes.ts'
 import { blockIdOf } from '../../base/ids.ts'
 import type { Random } from '../../ports/random.ts'
 import type { Blocks, PlainBlock } from '../blocks/interface.ts'
@@ -74,9 +74,15 @@ export async function storeStream(
   const launch = async (): Promise<void> => {
     if (batch.length === 0) return
     if (flying.length >= batchesInFlight) await land()
-    const writing = blocks.write(batch, options)
-    flying.push(Promise.allSettled([writing]).then(([result]) => result))
+    const sent = batch
     batch = []
+    const writing = Promise.allSettled([blocks.write(sent, options)])
+    flying.push(
+      writing.then(([result]) => {
+        for (const { plain } of sent) discard(plain)
+        return result
+      }),
+    )
   }
   for await (const plain of cutBlocks(body, options.blockBytes)) {
     options.signal.throwIfAborted()
