@@ -150,6 +150,58 @@ test('C29: with one of three holders down writes and reads go on; it catches up 
   for (const n of [1, 3, 4]) assert.deepEqual(faultsOf(world, n, 2), {})
 })
 
+/** Ways in which a Processor is alive and does not take blocks. */
+const silences: readonly {
+  readonly title: string
+  readonly silence: (world: SimWorld, n: number) => void
+  readonly mend: (world: SimWorld, n: number) => void
+}[] = [
+  {
+    title: 'its disk hangs',
+    silence: (world, n) => {
+      world.processor(n).disk.faults.syncDelayMs = { min: 30_000, max: 30_000 }
+    },
+    mend: (world, n) => {
+      world.processor(n).disk.faults.syncDelayMs = { min: 0.2, max: 2 }
+    },
+  },
+  {
+    title: 'its process is frozen',
+    silence: (world, n) => world.processor(n).process.freeze(),
+    mend: (world, n) => world.processor(n).process.thaw(),
+  },
+]
+
+for (const [index, { title, silence, mend }] of silences.entries()) {
+  test(`C29 C94: a holder falls silent (${title}): writes go on after a second, and it fetches what it missed`, async () => {
+    const world = await startedWorld({ seed: 41 + index })
+    const content = bytesOf(20 * 1024 * 1024)
+    const upload = async (path: string): Promise<number> => {
+      const startMs = world.scheduler.nowMs
+      await put(world, 1, path, { body: content })
+      return world.scheduler.nowMs - startMs
+    }
+    const calmMs = await upload('/public/calm')
+    await rest(world)
+    silence(world, 2)
+    const firstMs = await upload('/public/first')
+    assert(firstMs < calmMs + 2_500, `${firstMs} ms instead of ${calmMs}`)
+    const secondMs = await upload('/public/second')
+    assert(secondMs < calmMs + 500, `${secondMs} ms instead of ${calmMs}`)
+    assert((faultsOf(world, 1, 2).late ?? 0) > 0, 'it is reported')
+    mend(world, 2)
+    await rest(world)
+    const there = new Set(blockFiles(world).flatMap(({ n, id }) => (n === 2 ? [id] : [])))
+    for (const path of ['/public/first', '/public/second']) {
+      for (const { id, holders } of await blockMap(world, path))
+        assert(!holders.includes(2) || there.has(id), `${path}: block ${id}`)
+    }
+    assert(world.processor(2).metrics.get('blocks.repaired_count') > 100)
+    assert.deepEqual(await get(world, 2, '/public/second'), content)
+    for (const n of [3, 4]) assert.deepEqual(faultsOf(world, 1, n), {})
+  })
+}
+
 test('C29: too few holders: a clear refusal within the deadline, and nothing is left behind', async () => {
   const world = await startedWorld({ seed: 32, nodeCount: 5 })
   const wide = `${pathOf('/public/wide')}?replicas=5`

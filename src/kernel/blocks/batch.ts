@@ -2,7 +2,7 @@
  * One batch of sealed blocks on its way to its holders. Each holder gets its blocks and, right
  * behind them on the same FIFO link, one request for a receipt over all of them. The batch counts
  * when each block has w receipts; a holder that is away is tried again until then, and is left to
- * repair itself afterwards.
+ * repair itself afterwards, as is one that is late (`patience.ts`).
  *
  * A receipt is checked here as the section will check it: one that the section would refuse must
  * not count, or a single holder could make every write fail.
@@ -42,6 +42,8 @@ import {
   putDeadlineMs,
   receiptSkewMsMax,
 } from './limits.ts'
+import { Patience, type Share } from './patience.ts'
+import type { Watch } from './watch.ts'
 import { decodeReceiptReply, encodeRequest, type ReceiptReply } from './wire.ts'
 
 export type BatchOptions = {
@@ -55,12 +57,11 @@ export type BatchOptions = {
   readonly trust: Trust
   readonly log: Log
   readonly metrics: Metrics
+  /** Which holders were late. */
+  readonly watch: Watch
 }
 
 export type SealedBlock = { readonly added: AddedBlock; readonly sealed: Uint8Array }
-
-/** What one holder is asked to take, as indexes into the batch. */
-type Share = { readonly holder: NodeId; readonly indexes: number[] }
 
 /** A holder's answer; `from` is the message that proves it, absent for this node itself. */
 type Answered = {
@@ -82,8 +83,8 @@ export class Batch {
   readonly #receipts: Receipt[] = []
   readonly #receiptCounts: number[]
   readonly #failures: { readonly holder: NodeId; readonly code: string }[] = []
-  /** Fires when the batch comes to nothing; one that counts is finished in the background. */
-  readonly #abort = new AbortController()
+  /** A batch that counts is finished in the background, within this. */
+  readonly #patience: Patience
   readonly #wakers = new Set<() => void>()
   readonly #resolve: (added: Added) => void
   readonly #reject: (error: unknown) => void
@@ -95,6 +96,7 @@ export class Batch {
     this.#options = options
     this.#needed = receiptsNeeded(call.replicas)
     this.#receiptCounts = blocks.map(() => 0)
+    this.#patience = new Patience(options.watch)
     const { promise, resolve, reject } = Promise.withResolvers<Added>()
     this.acknowledged = promise
     this.#resolve = resolve
@@ -113,7 +115,10 @@ export class Batch {
       stopTimer()
       signal?.removeEventListener('abort', onAbort)
     })
-    await Promise.all(this.#shares().map((share) => this.#sendShare(share)))
+    const shares = this.#shares()
+    this.#patience.plan(shares, this.#needed)
+    await Promise.all(shares.map((share) => this.#sendShare(share)))
+    this.#patience.end()
     this.#fail(this.#failure(false))
   }
 
@@ -132,12 +137,12 @@ export class Batch {
 
   #fail(error: BlockError): void {
     if (!this.#settle()) return
-    this.#abort.abort()
+    this.#patience.end()
     this.#reject(error)
   }
 
   #shares(): Share[] {
-    const shares = new Map<NodeId, Share>()
+    const shares = new Map<NodeId, { readonly holder: NodeId; readonly indexes: number[] }>()
     for (const [index, block] of this.#blocks.entries()) {
       const holders = this.#options.placement.holdersOf(block.added.id, this.#call.replicas)
       for (const holder of holders) {
@@ -151,6 +156,10 @@ export class Batch {
 
   async #sendShare(share: Share): Promise<void> {
     const { clock, self } = this.#options
+    if (this.#patience.isHeldBack(share.holder)) {
+      await this.#patience.needed
+      if (this.#isSettled) return this.#failed(share, 'blocks/late', 'late, and not needed')
+    }
     const waitUntilMs = clock.monotonicMs() + holderWaitMs
     for (let pauseMs = holderRetryFirstMs; ; pauseMs *= 2) {
       try {
@@ -160,6 +169,7 @@ export class Batch {
         return
       } catch (error) {
         const code = isUnosysError(error) ? peerCodeOf(error) : 'internal'
+        this.#patience.release()
         const isWorthIt = awayCodes.has(code) && clock.monotonicMs() < waitUntilMs
         if (isWorthIt && !this.#isSettled)
           await this.#pause(Math.min(pauseMs, holderRetryLongestMs))
@@ -186,6 +196,7 @@ export class Batch {
   #failed(share: Share, code: string, why: string): void {
     const { log, metrics } = this.#options
     this.#failures.push({ holder: share.holder, code })
+    this.#patience.release()
     metrics.count('blocks.put_failed_count', share.indexes.length)
     log.debug('a holder did not take its blocks', {
       holder: share.holder,
@@ -223,7 +234,8 @@ export class Batch {
     const { replicas } = this.#call
     const blocks = share.indexes.map((index) => this.#blockAt(index))
     metrics.count('blocks.put_sent_count', blocks.length)
-    const call: RequestOptions = { deadlineMs: putDeadlineMs, signal: this.#abort.signal }
+    const signal = this.#patience.open(share.holder)
+    const call: RequestOptions = { deadlineMs: putDeadlineMs, signal }
     const ask = (head: Uint8Array, sealed?: SealedBlock): Promise<IncomingMessage> => {
       const body = sealed && { bytes: sealed.sealed, hash: fromHex(sealed.added.hash) }
       const message = { channel: channels.blocks, head, ...(body && { body }) }
@@ -235,6 +247,7 @@ export class Batch {
     const added = blocks.map((block) => block.added)
     const receipt = ask(encodeRequest({ kind: 'receipt', replicas, blocks: added }))
     const [results, reply] = await Promise.all([Promise.allSettled(puts), settled(receipt)])
+    this.#patience.closed(share.holder, reply)
     if (reply.status === 'rejected') throw reply.reason
     return { reply: decodeReceiptReply(reply.value.head), from: reply.value, puts: results }
   }
@@ -263,6 +276,7 @@ export class Batch {
     }
     if (this.#isSettled || !this.#receiptCounts.every((count) => count >= this.#needed)) return
     this.#settle()
+    this.#patience.enough()
     this.#resolve({
       blocks: this.#blocks.map(({ added }) => added),
       receipts: [...this.#receipts],

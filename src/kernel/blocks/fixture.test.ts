@@ -136,6 +136,7 @@ export class BlocksBench {
   readonly asked: { readonly holder: NodeId; readonly kind: number }[] = []
   readonly inFlight = new Gate(inFlightBytesMax)
   readonly self: NodeId
+  readonly links: Links
   readonly reader: BlockReader
   readonly writer: BlockWriter
 
@@ -152,13 +153,14 @@ export class BlocksBench {
       faults: () => [],
       evidenceOf: () => [],
     }
+    this.links = this.#links()
     const options = {
       self,
       world,
       crypto,
       random,
       clock: this.bench.clock,
-      links: this.#links(),
+      links: this.links,
       placement,
       holder: this.holderAt(self),
       trust,

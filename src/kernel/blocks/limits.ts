@@ -10,8 +10,20 @@ export const batchBlocksMax = 256
 /** A holder that has not answered a read after this long is late: the next one is asked. */
 export const holderLateMs = 700
 
-/** A late holder is asked last for this long. */
+/** A late holder is remembered for this long: readers ask it last, writers do not wait for it. */
 export const lateMemoryMs = 5_000
+
+/**
+ * A holder is late with a batch after this many times what the receipts that were needed took.
+ * Why: holders of one world differ by that much when all is well, above all in their disks.
+ */
+export const writeLateFactor = 4
+
+/** And not before this: a disk that is busy syncs within it. */
+export const writeLateMsMin = 1_000
+
+/** A late holder is not tried while more than this waits to be sent to it. */
+export const probeQueuedBytesMax = 1024 * 1024
 
 /** A holder that has not stored a block after this long is left to repair itself. */
 export const putDeadlineMs = 10_000
@@ -66,4 +78,5 @@ export const damagedMax = 16_384
 /** Requests for lists in one look, while what was checked by a former run is checked again. */
 export const recheckRangesPerLook = 16
 
+assert(writeLateMsMin < putDeadlineMs, 'a late holder is noticed before its put ends')
 assert(inFlightBytesMax >= 2 * plainBytesMax, 'two of the largest blocks fit in flight')

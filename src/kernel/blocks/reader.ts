@@ -28,7 +28,8 @@ import { fallOver, type Outcome } from './fall-over.ts'
 import type { Gate } from './gate.ts'
 import { type Holder, peerCodeOf } from './holder.ts'
 import type { ReadOptions } from './interface.ts'
-import { holderLateMs, lateMemoryMs } from './limits.ts'
+import { LateHolders } from './late-holders.ts'
+import { holderLateMs } from './limits.ts'
 import { decodeGetReply, encodeRequest, type GetReply, GetStatus } from './wire.ts'
 
 export type ReaderOptions = {
@@ -68,11 +69,12 @@ const lostCodes: ReadonlySet<string> = new Set([
 
 export class BlockReader {
   readonly #options: ReaderOptions
-  /** Until when a holder is asked last, by node. */
-  readonly #lateUntilMs = new Map<NodeId, number>()
+  /** Asked last. */
+  readonly #late: LateHolders
 
   constructor(options: ReaderOptions) {
     this.#options = options
+    this.#late = new LateHolders(options.clock)
   }
 
   /** @see Blocks.read */
@@ -144,12 +146,11 @@ export class BlockReader {
    * This node first, then holders that are up and prompt, then late ones, then those that are down.
    */
   #order(key: BlockKey, options: { replicas: number; skipSelf?: boolean }): readonly NodeId[] {
-    const { placement, links, self, clock } = this.#options
-    const nowMs = clock.monotonicMs()
+    const { placement, links, self } = this.#options
     const rank = (holder: NodeId): number => {
       if (holder === self) return 0
       if (!links.isUp(holder)) return 3
-      return (this.#lateUntilMs.get(holder) ?? 0) > nowMs ? 2 : 1
+      return this.#late.isLate(holder) ? 2 : 1
     }
     return placement
       .holdersOf(key.id, options.replicas)
@@ -160,9 +161,9 @@ export class BlockReader {
   }
 
   #markLate(holder: NodeId, key: BlockKey): void {
-    const { clock, trust, metrics, self } = this.#options
+    const { trust, metrics, self } = this.#options
     if (holder === self) return
-    this.#lateUntilMs.set(holder, clock.monotonicMs() + lateMemoryMs)
+    this.#late.mark(holder)
     metrics.count('blocks.read_late_count')
     trust.report({ peer: holder, kind: FaultKind.Late, about: `block ${key.id}` })
   }

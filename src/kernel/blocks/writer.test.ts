@@ -9,7 +9,7 @@ import { receiptBytesToSign, receiptLeafOf } from '../section/index.ts'
 import { BlocksBench, crypto, objectKeys, placement, plainBlock, world } from './fixture.test.ts'
 import { keyText } from './holder.ts'
 import type { PlainBlock } from './interface.ts'
-import { holderWaitMs, putDeadlineMs, receiptSkewMsMax } from './limits.ts'
+import { holderWaitMs, receiptSkewMsMax } from './limits.ts'
 import { decodeReceiptReply, encodeReceiptReply, type ReceiptReply } from './wire.ts'
 
 const call = { keys: objectKeys, replicas: 3, deadlineMs: 30_000 }
@@ -92,22 +92,13 @@ test('w of r: the slowest holder is not waited for, and completes in the backgro
   const [block] = blocksOf(1) as [PlainBlock]
   const { all, holders } = outside(block)
   const slow = holders[0] as NodeId
-  all.wayTo(slow).delayMs = 3_000
+  all.wayTo(slow).delayMs = 900
   const { added } = await all.bench.finish(all.writer.write([block], call))
   assert(all.bench.clock.monotonicMs() < 100)
   assert.deepEqual(added.receipts.map(({ node }) => node).sort(), holders.slice(1).toSorted())
   assert(all.inFlight.inside > 0, 'its memory counts until the last holder has its copy')
-  await all.bench.pass(7_000)
+  await all.bench.pass(1_000)
   assert.equal(all.vaultAt(slow).blocks.size, 1)
-  assert.equal(all.inFlight.inside, 0)
-})
-
-test('a stalled holder holds memory no longer than a put may take', async () => {
-  const [block] = blocksOf(1) as [PlainBlock]
-  const { all, holders } = outside(block)
-  all.wayTo(holders[0] as NodeId).stalled = true
-  await all.bench.finish(all.writer.write([block], call))
-  await all.bench.pass(putDeadlineMs + 100)
   assert.equal(all.inFlight.inside, 0)
 })
 

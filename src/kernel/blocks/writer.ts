@@ -14,18 +14,19 @@ import { BlockCode, BlockError } from './errors.ts'
 import type { Gate } from './gate.ts'
 import type { PlainBlock, WriteOptions } from './interface.ts'
 import { batchBlocksMax } from './limits.ts'
+import { Watch } from './watch.ts'
 
-export type WriterOptions = BatchOptions & {
+export type WriterOptions = Omit<BatchOptions, 'watch'> & {
   readonly random: Random
   /** Plain bytes of unfinished writes of this Processor. */
   readonly inFlight: Gate
 }
 
 export class BlockWriter {
-  readonly #options: WriterOptions
+  readonly #options: WriterOptions & BatchOptions
 
   constructor(options: WriterOptions) {
-    this.#options = options
+    this.#options = { ...options, watch: new Watch(options) }
   }
 
   /** @see Blocks.write */
