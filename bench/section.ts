@@ -119,7 +119,7 @@ function timed<Value>(what: string, count: number, work: () => Value): Value {
 
 const commandOf = (operations: readonly Operation[]): Command => ({
   sequence: ++sequence,
-  requestId: undefined,
+  request: undefined,
   operations,
 })
 

@@ -26,6 +26,7 @@ import {
   aeadNonceBytes,
   aeadTagBytes,
   type Crypto,
+  type Sha256Stream,
   signatureBytes,
   signSeedBytes,
 } from '../ports/crypto.ts'
@@ -64,6 +65,16 @@ function sha256(...parts: readonly Uint8Array[]): Uint8Array {
   const state = createHash('sha256')
   for (const part of parts) state.update(part)
   return plain(state.digest())
+}
+
+function sha256Stream(): Sha256Stream {
+  const state = createHash('sha256')
+  return {
+    update: (bytes) => {
+      state.update(bytes)
+    },
+    digest: () => plain(state.digest()),
+  }
 }
 
 function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
@@ -170,6 +181,7 @@ const argon2id: Crypto['argon2id'] = async ({ password, salt, memoryKib, passes,
 export function createNodeCrypto(): Crypto {
   return {
     sha256,
+    sha256Stream,
     hmacSha256,
     hkdfSha256,
     equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),

@@ -46,6 +46,7 @@ const exitOfApiCode: Readonly<Record<UnosysApiError['code'], number>> = {
   'filesystem/damaged': ExitCode.Damaged,
   'filesystem/unavailable': ExitCode.Unavailable,
   'filesystem/unconfirmed': ExitCode.Unavailable,
+  'filesystem/key-reused': ExitCode.Usage,
   'filesystem/full': ExitCode.Folder,
   'filesystem/cancelled': ExitCode.Error,
   'users/unauthenticated': ExitCode.Refused,

@@ -23,9 +23,20 @@ export const aeadTagBytes = 16
 export const signatureBytes = 64
 export const signSeedBytes = 32
 
+/** A hash under way. */
+export interface Sha256Stream {
+  /** Takes the bytes in at once: the caller may reuse their memory. */
+  update(bytes: Uint8Array): void
+  /** 32 bytes; the stream is over then. */
+  digest(): Uint8Array
+}
+
 export interface Crypto {
   /** SHA-256 over the parts as if joined; 32 bytes. */
   sha256(...parts: readonly Uint8Array[]): Uint8Array
+
+  /** SHA-256 of what comes in pieces. */
+  sha256Stream(): Sha256Stream
 
   /** HMAC-SHA-256; 32 bytes. */
   hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array

@@ -21,7 +21,10 @@ export type ClientOptions = {
 export type CallOptions = {
   /** Gives up: the call fails with `sdk/aborted`. */
   readonly signal?: AbortSignal
-  /** How long each step at the Processor may wait for others before it answers 503. */
+  /**
+   * How long the whole call may wait for other Processors before the Processor answers 503; while
+   * a body streams, how long it may stand still.
+   */
   readonly deadlineMs?: number
 }
 

@@ -19,6 +19,7 @@ export const httpStatusOf = {
   'filesystem/damaged': 500,
   'filesystem/unavailable': 503,
   'filesystem/unconfirmed': 503,
+  'filesystem/key-reused': 422,
   'filesystem/full': 507,
   'filesystem/cancelled': 499,
   'users/unauthenticated': 401,

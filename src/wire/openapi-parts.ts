@@ -27,6 +27,7 @@ const reasons: Readonly<Record<number, string>> = {
   413: 'More bytes than one request may carry',
   415: 'PATCH takes bytes with `at`, or JSON',
   416: 'The range begins behind the end of the file',
+  422: 'Another request was carried out under this Idempotency-Key',
   429: 'Too many requests',
   499: 'The client gave up; nobody reads this answer',
   500: 'The Processor failed, or the contents of a file are damaged beyond its replicas',
@@ -112,7 +113,8 @@ export const parameters: Readonly<Record<string, JsonObject>> = {
     in: 'header',
     description:
       'Drawn by the client for one change. After `filesystem/unconfirmed`, the same request with ' +
-      'the same key is done once, whether or not the first one was',
+      'the same key is done once, whether or not the first one was; another request with the key ' +
+      'of one that was done is refused with 422',
     schema: {
       type: 'string',
       minLength: 1,
@@ -123,7 +125,9 @@ export const parameters: Readonly<Record<string, JsonObject>> = {
   DeadlineMs: {
     name: 'Unosys-Deadline-Ms',
     in: 'header',
-    description: 'How long each step may wait for other Processors before the answer is 503',
+    description:
+      'How long the whole request may wait for other Processors before the answer is 503; while a ' +
+      'body streams, how long it may stand still',
     schema: {
       type: 'integer',
       minimum: deadlineMsMin,

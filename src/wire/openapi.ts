@@ -114,7 +114,7 @@ const put: JsonObject = {
   responses: {
     '200': { description: 'Replaced', headers: locatedHeaders, content: json('FileInfo') },
     '201': { description: 'Created', headers: locatedHeaders, content: json('FileInfo') },
-    ...problemRefs(400, 404, 409, 412, 413, 507, ...anyRoute),
+    ...problemRefs(400, 404, 409, 412, 413, 422, 507, ...anyRoute),
   },
 }
 
@@ -131,7 +131,7 @@ const patch: JsonObject = {
   requestBody: { required: true, content: { ...json('Change'), ...bytes } },
   responses: {
     '200': { description: 'Done', headers: infoHeaders, content: json('FileInfo') },
-    ...problemRefs(400, 404, 409, 412, 413, 415, 507, ...anyRoute),
+    ...problemRefs(400, 404, 409, 412, 413, 415, 422, 507, ...anyRoute),
   },
 }
 
@@ -141,7 +141,7 @@ const remove: JsonObject = {
   parameters: [...parameterRefs('IfMatch', 'IfNoneMatch', 'IdempotencyKey', 'DeadlineMs')],
   responses: {
     '204': { description: 'Removed' },
-    ...problemRefs(400, 404, 409, 412, ...anyRoute),
+    ...problemRefs(400, 404, 409, 412, 422, ...anyRoute),
   },
 }
 

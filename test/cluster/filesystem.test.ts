@@ -271,6 +271,65 @@ test('an Idempotency-Key makes every verb safe to repeat', async () => {
   await assert.rejects(again, code('filesystem/exists'))
 })
 
+test('an Idempotency-Key that was used is refused for any other request, which changes nothing', async () => {
+  const world = await localWorld(16)
+  const { filesystem, context } = world
+  const keyed = context({ idempotencyKey: 'used' })
+  const put = (path: string, body: string, more: Parameters<typeof filesystem.write>[2] = {}) =>
+    filesystem.write(path, streamOf(bytesOf(body)), more, keyed)
+  const first = await put('/public/u', 'first')
+  const others: Record<string, () => Promise<unknown>> = {
+    'another body': () => put('/public/u', 'other'),
+    'a body that begins alike': () => put('/public/u', 'first and more'),
+    'no body': () => put('/public/u', ''),
+    'another path': () => put('/public/other', 'first'),
+    'a path with parents': () => put('/public/new/other', 'first', { parents: true }),
+    'another parameter': () => put('/public/u', 'first', { blockBytes: 65_536 }),
+    'another condition': () => put('/public/u', 'first', { ifMatch: '*' }),
+    'a condition that fails': () => put('/public/u', 'other', { ifNoneMatch: '*' }),
+    'the same bytes by another verb': () =>
+      filesystem.patch('/public/u', streamOf(bytesOf('first')), { at: 0 }, keyed),
+    truncate: () => filesystem.truncate('/public/u', 1, {}, keyed),
+    rename: () => filesystem.rename('/public/u', '/public/other', {}, keyed),
+    remove: () => filesystem.remove('/public/u', {}, keyed),
+    'remove of nothing': () => filesystem.remove('/public/nothing', {}, keyed),
+    directory: () => filesystem.makeDirectory('/public/other', {}, keyed),
+    'a directory that is there': () => filesystem.makeDirectory('/public', {}, keyed),
+    volume: () => filesystem.makeVolume('/other', {}, keyed),
+  }
+  for (const [name, other] of Object.entries(others)) {
+    await assert.rejects(other, code('filesystem/key-reused'), name)
+  }
+  assert.equal((await get(world, '/public/u')).toString(), 'first')
+  const again = await put('/public/u', 'first')
+  assert.equal(again.info.etag, first.info.etag)
+  const { entries } = await filesystem.list('/public', { countMax: 10 }, context())
+  assert.deepEqual(
+    entries.map(({ name }) => name),
+    ['u'],
+  )
+  // The body in other pieces, its length announced, the path in its other spelling: the same.
+  const pieces = streamOf(bytesOf('fi'), bytesOf(''), bytesOf('rst'))
+  const same = await filesystem.write('/public/u/', pieces, { expectedBytes: 5 }, keyed)
+  assert.equal(same.info.etag, first.info.etag)
+})
+
+test('of two different requests at once under one Idempotency-Key one is done and one refused', async () => {
+  const world = await localWorld(17)
+  const { filesystem, context } = world
+  const keyed = context({ idempotencyKey: 'raced' })
+  const bodies = ['one', 'two', 'three']
+  const racing = await Promise.allSettled(
+    bodies.map((body, index) =>
+      filesystem.write(`/public/race${index}`, streamOf(bytesOf(body)), {}, keyed),
+    ),
+  )
+  const codes = racing.map((result) =>
+    result.status === 'fulfilled' ? 'done' : (result.reason as { code: string }).code,
+  )
+  assert.deepEqual(codes.toSorted(), ['done', 'filesystem/key-reused', 'filesystem/key-reused'])
+})
+
 test('C15: a listing in pages shows each entry exactly once while others come and go', async () => {
   const world = await localWorld(13)
   const { filesystem, context } = world

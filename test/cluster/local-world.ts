@@ -125,12 +125,13 @@ export async function localWorld(seed: number): Promise<LocalWorld> {
     holderNumbers: () => [1],
   })
   const signal = new AbortController().signal
+  const deadline = { leftMs: 60_000, moved: () => undefined }
   return {
     filesystem,
     group,
     counts,
     state: () => state,
-    context: (more = {}) => ({ session, deadlineMs: 60_000, signal, ...more }),
+    context: (more = {}) => ({ session, deadline, signal, ...more }),
   }
 }
 

@@ -266,6 +266,35 @@ test('C25: without a quorum a clear 503 within the deadline; with one again, eve
   await rest(world)
 })
 
+test('C25: a request of many steps that loses the quorum on its way ends within its one deadline', async () => {
+  const weather = {
+    delayMs: { min: 40, max: 60 },
+    stallChance: 0,
+    stallMs: { min: 0, max: 0 },
+    cutChance: 0,
+    dialFailChance: 0,
+    bytesPerMs: 100_000,
+    windowBytes: 256 * 1024,
+  }
+  const world = await startedWorld({ seed: 36, weather })
+  await put(world, 1, '/public/f', { body })
+  const startMs = world.scheduler.nowMs
+  const deep = world.request(1, {
+    method: 'PUT',
+    path: `${pathOf('/public/a/b/c/d/e/f/g/h')}?parents=true`,
+    headers: { 'unosys-deadline-ms': '4000', 'idempotency-key': 'deep' },
+    body,
+  })
+  await world.pass(1_500)
+  for (const n of [3, 4]) world.processor(n).crash({ silent: true })
+  const reply = await world.finish(deep.done)
+  assert.equal(reply.status, 503, text(reply))
+  assert.match(String(jsonOf(reply).code), /unavailable|unconfirmed/)
+  assert(world.scheduler.nowMs - startMs <= 4_600, `${world.scheduler.nowMs - startMs} ms`)
+  for (const n of [3, 4]) await world.start(n)
+  await rest(world)
+})
+
 test('C25: both sides of a partition: only the one with a quorum goes on', async () => {
   const world = await startedWorld({ seed: 35 })
   await put(world, 1, '/public/f', { body })

@@ -45,6 +45,24 @@ function testHashes({ name, open }: CryptoSubject): void {
     assert.deepEqual(crypto.sha256(...parts), crypto.sha256(long))
   })
 
+  test(`${name}: SHA-256 of a stream is that of its pieces joined, each taken in at once`, () => {
+    const long = bytes(100_003)
+    const hash = crypto.sha256Stream()
+    const beside = crypto.sha256Stream()
+    for (const [from, to] of [
+      [0, 1],
+      [1, 1],
+      [1, 70_000],
+      [70_000, 100_003],
+    ]) {
+      const piece = long.slice(from, to)
+      hash.update(piece)
+      piece.fill(0)
+    }
+    same(hash.digest(), toHex(crypto.sha256(long)))
+    same(beside.digest(), toHex(crypto.sha256()))
+  })
+
   test(`${name}: results of one call do not change with the next`, () => {
     const first = crypto.sha256(utf8('a'))
     const copy = first.slice()

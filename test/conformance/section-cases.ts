@@ -240,7 +240,7 @@ export const drawOperation = (dice: Dice): Operation => dice.oneOf(draws)(dice)
 
 export const drawCommand = (dice: Dice, sequence: number = 1 + dice.number(2 ** 40)): Command => ({
   sequence,
-  requestId: dice.option(() => dice.hex<Digest>(32)),
+  request: dice.option(() => ({ id: dice.hex<Digest>(32), print: dice.hex<Digest>(32) })),
   operations:
     dice.below(6) === 0 ? [sessionOperation(dice)] : dice.list(4, () => drawOperation(dice)),
 })

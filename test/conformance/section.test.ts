@@ -70,9 +70,9 @@ const pinned: readonly [string, (dice: Dice) => Uint8Array][] = [
 ]
 
 const hashes: Readonly<Record<string, string>> = {
-  command: 'bc2a21f9be096017e54e4adb6a401e67070d8fd5fa280485294cb747a2bd2abd',
-  batch: '94146d8ed4629e46e7ce63fa275896085ea3c34932fa33e463f30eba9259f3a1',
-  results: '42d1e2f12392793ec26f8e90aebf516e6106caf6de80dd1c0c4f5538c5472d19',
+  command: 'd68f2e3b41c2480ae7420660a14c9cb465625061ebd80020ca550bd1820200da',
+  batch: 'e42d18735859118a51c5601d8359c99d1f3492267de4254e768bf3adf1cb99bb',
+  results: 'e2505e1d82a4828ced65bb835740ca677b4f07eca7a2d7fa3eace11f3cec48a6',
   queries: '9a207dfb6ebe93bf34b223069baa0526f28dffbc5a7ef618320b6af913a18d65',
   answers: '61c9900e2bb6de8fcbb9cd1e0f8876f8267e523c0b60f1e856c80a0df6731496',
   'page request': '8e8d210dda78bdd285ab257d09e7a20370d83ffd33ee31a3628e7650d8e83e98',
@@ -104,6 +104,16 @@ test('an added block is 74 bytes: id, version, hash, length, release tag', () =>
     receiptLeafOf(crypto, block),
     sha(Uint8Array.from(Buffer.from(prefix + encoded, 'hex'))),
   )
+})
+
+test('a command carries its request as id and print; a request id used for another is code 14', () => {
+  const request = { id: ones(32, '0a') as Digest, print: ones(32, '0b') as Digest }
+  const encoded = toHex(encodeCommand({ sequence: 5, request, operations: [] }))
+  assert.equal(encoded, `000000000000000501${ones(32, '0a')}${ones(32, '0b')}00000000`)
+  const without = toHex(encodeCommand({ sequence: 5, request: undefined, operations: [] }))
+  assert.equal(without, '00000000000000050000000000')
+  const refused = encodeResults([{ ok: false, code: 'reused', operation: 0 }])
+  assert.equal(toHex(refused), '00000001000e00000000')
 })
 
 test('signed bytes are what docs/spec/operations.md says, field by field', () => {
@@ -139,7 +149,8 @@ test('the world id, the root after a fixed log and its snapshot are pinned', () 
   const tag = ones(32, '09') as Tag
   client.done(applyOf('a', { added: world.added(2), writes: [tag] }))
   client.done(stageOf('b', world.added(3), world.timeMs + 3_600_000))
-  client.runAs(ones(32, '0a') as Digest, [linkOf('b', { directory: root, object: objectOf('b') })])
+  const request = { id: ones(32, '0a') as Digest, print: ones(32, '0b') as Digest }
+  client.runAs(request, [linkOf('b', { directory: root, object: objectOf('b') })])
   world.passHours(2)
   let snapshot = crypto.sha256(utf8('snapshot'))
   for (const chunk of encodeState(world.state)) snapshot = crypto.sha256(snapshot, chunk)
@@ -147,8 +158,8 @@ test('the world id, the root after a fixed log and its snapshot are pinned', () 
     { world: world.world, root: stateRoot(crypto, world.state), snapshot: toHex(snapshot) },
     {
       world: '00dbeec507511a865acc313d1be0e000fca899abd53b1320d9ece07129c748f2',
-      root: '8c2e7b7bcc69f0a56e2a5cf4ded9a1a7c528647fca6416b4406ec4ef4412dd1e',
-      snapshot: 'd622a1a74559e0437e53572cf43965f3254c4a4def8890f3e28b7f8f6be76fec',
+      root: 'b412a6a995b28715772535828ada7325847e7d84fc5b42a9c883e7108d55d4f2',
+      snapshot: '2ba2e807711aa69ae5120fcaefed1ba2536c0996e47da9750db3f56a29a99ac9',
     },
   )
 })

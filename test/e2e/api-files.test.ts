@@ -189,6 +189,26 @@ test('Idempotency-Key: a request that is sent twice is done once', async () => {
   assert.equal(textOf(await world.client(3).readAll('/public/once')), 'x')
 })
 
+test('Idempotency-Key: another request with a key that was used is refused, at every Processor', async () => {
+  const headers = { 'idempotency-key': 'used-once' }
+  const ask = (n: number, method: string, target: string, body?: string) =>
+    request(world, n, { method, path: files(target), headers, ...(body && { body }) })
+  assert.equal((await ask(1, 'PUT', '/public/used', 'first')).status, 201)
+  const others = [
+    await ask(2, 'PUT', '/public/used', 'other'),
+    await ask(3, 'PUT', '/public/used-too', 'first'),
+    await ask(4, 'PATCH', '/public/used?at=end', 'first'),
+    await ask(1, 'DELETE', '/public/used'),
+  ]
+  for (const { status, text } of others) {
+    assert.equal(status, 422)
+    assert.equal(JSON.parse(text).code, 'filesystem/key-reused')
+  }
+  assert.equal((await ask(4, 'PUT', '/public/used', 'first')).status, 200)
+  assert.equal(textOf(await world.client(2).readAll('/public/used')), 'first')
+  assert.equal(await world.client(2).exists('/public/used-too'), false)
+})
+
 test('many small files at once, from all Processors', async () => {
   await world.client(1).mkdir('/public/many')
   const names = Array.from({ length: 80 }, (_, index) => `/public/many/${index}`)

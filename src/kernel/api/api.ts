@@ -1,11 +1,16 @@
 /** HTTP on localhost: who may ask, which route, and what an error looks like. No sockets here. */
 import { isUnosysError, messageOf } from '../../base/error.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../../ports/http.ts'
+import { httpStatusOf } from '../../wire/http-status.ts'
+import { deadlineMsDefault } from '../../wire/limits.ts'
 import { openApiDocument } from '../../wire/openapi.ts'
-import { asFileError, type CallContext } from '../filesystem/index.ts'
+import type { ProblemBody } from '../../wire/schemas.ts'
+import { asFileError, type CallContext, FileCode } from '../filesystem/index.ts'
+import type { AuthenticatedSession } from '../users/interface.ts'
+import { RequestDeadline } from './deadline.ts'
 import { ApiCode, ApiError } from './errors.ts'
 import { fileMethods, filesPrefix, json, pathOf } from './files.ts'
-import { bearerOf, checkLocal, deadlineOf, idempotencyKeyOf } from './headers.ts'
+import { bearerOf, checkDeadline, checkLocal, deadlineOf, idempotencyKeyOf } from './headers.ts'
 import type { ApiOptions } from './interface.ts'
 import { internalProblem, problemOf, problemResponse } from './problems.ts'
 
@@ -19,7 +24,7 @@ export function createApi(options: ApiOptions): HttpHandler {
     const startMs = clock.monotonicMs()
     metrics.count('api.requests_count')
     try {
-      const response = await route(options, request)
+      const response = await bounded(options, request)
       log.debug('answered', {
         request: requestId,
         method: request.method,
@@ -28,7 +33,7 @@ export function createApi(options: ApiOptions): HttpHandler {
       })
       return response
     } catch (error) {
-      const problem = problemOf(asFileError(error))
+      const problem = withMissing(problemOf(asFileError(error)), options)
       if (problem !== undefined) {
         metrics.count('api.problems_count')
         const code = isUnosysError(error) ? error.code : ''
@@ -48,9 +53,38 @@ export function createApi(options: ApiOptions): HttpHandler {
 /** For a client that is gone: nobody reads it. */
 const gone: HttpResponse = { status: 499, headers: [] }
 
-async function route(options: ApiOptions, request: HttpRequest): Promise<HttpResponse> {
+/** Run a request within its deadline, to the end of its answer's body. */
+async function bounded(options: ApiOptions, request: HttpRequest): Promise<HttpResponse> {
   checkLocal(request)
-  const session = await options.authenticate(bearerOf(request))
+  const asked = deadlineOf(request)
+  const deadlineMs = asked === 'malformed' ? deadlineMsDefault : asked
+  const deadline = new RequestDeadline(options.clock, request.signal, deadlineMs)
+  let isStreamed = false
+  try {
+    const session = await deadline.within(options.authenticate(bearerOf(request)))
+    checkDeadline(asked)
+    deadline.mayHaveChanged = request.method !== 'GET' && request.method !== 'HEAD'
+    const own = { ...request, body: deadline.received(request.body) }
+    const response = await deadline.within(route(options, own, { session, deadline }))
+    const { body } = response
+    if (body === undefined || body instanceof Uint8Array) return response
+    isStreamed = true
+    return { ...response, body: deadline.sent(body) }
+  } catch (error) {
+    // A step that was ended by the signal says that its caller gave up: here nobody did.
+    const isOurs = isUnosysError(asFileError(error), FileCode.Cancelled) && deadline.isOver
+    throw isOurs ? deadline.failure() : error
+  } finally {
+    if (!isStreamed) deadline.end()
+  }
+}
+
+async function route(
+  options: ApiOptions,
+  request: HttpRequest,
+  caller: { readonly session: AuthenticatedSession; readonly deadline: RequestDeadline },
+): Promise<HttpResponse> {
+  const { session, deadline } = caller
   const { path, method } = request
   if (path === '/v1/status') {
     requireMethod(method, ['GET'])
@@ -66,13 +100,23 @@ async function route(options: ApiOptions, request: HttpRequest): Promise<HttpRes
     if (handle === undefined) throw noRoute(path)
     const context: CallContext = {
       session,
-      signal: request.signal,
-      deadlineMs: deadlineOf(request),
+      signal: deadline.signal,
+      deadline,
       ...idempotencyKeyOf(request),
     }
     return handle({ filesystem: options.filesystem, request, path: pathOf(path), context })
   }
   throw noRoute(path)
+}
+
+/** A problem of too few Processors says how many there are and must be, if the group lacks some. */
+function withMissing(
+  problem: ProblemBody | undefined,
+  options: ApiOptions,
+): ProblemBody | undefined {
+  if (problem?.status !== httpStatusOf[FileCode.Unavailable] || 'needed' in problem) return problem
+  const { quorum, reachable } = options.status().group
+  return reachable < quorum ? { ...problem, needed: quorum, reachable } : problem
 }
 
 const noRoute = (path: string): ApiError =>

@@ -5,6 +5,7 @@ import type { HttpRequest } from '../../ports/http.ts'
 import { pathOf } from './files.ts'
 import {
   bearerOf,
+  checkDeadline,
   checkLocal,
   contentLengthOf,
   deadlineOf,
@@ -110,7 +111,7 @@ test('conditions, keys, lengths and deadlines are parsed or refused', () => {
   assert.equal(deadlineOf(request({ 'unosys-deadline-ms': '500' })), 500)
   for (const text of ['99', '600001', 'soon', '-5', '1e9']) {
     assert.throws(
-      () => deadlineOf(request({ 'unosys-deadline-ms': text })),
+      () => checkDeadline(deadlineOf(request({ 'unosys-deadline-ms': text }))),
       code('api/bad-request'),
     )
   }

@@ -1,6 +1,12 @@
 /** What request headers mean: who may ask, conditions, ranges, deadlines. RFC 9110. */
 import type { HttpRequest } from '../../ports/http.ts'
-import { deadlineMsDefault, etagsMax, idempotencyKeyCharsMax } from '../../wire/limits.ts'
+import {
+  deadlineMsDefault,
+  deadlineMsMax,
+  deadlineMsMin,
+  etagsMax,
+  idempotencyKeyCharsMax,
+} from '../../wire/limits.ts'
 import { deadlineSchema } from '../../wire/schemas.ts'
 import type { Preconditions } from '../filesystem/interface.ts'
 import { ApiCode, ApiError } from './errors.ts'
@@ -47,13 +53,18 @@ export function idempotencyKeyOf(request: HttpRequest): { readonly idempotencyKe
   return { idempotencyKey: key }
 }
 
-/** @throws ApiError */
-export function deadlineOf(request: HttpRequest): number {
+/** In milliseconds. It bounds the look at the token too, before which nothing is refused for it. */
+export function deadlineOf(request: HttpRequest): number | 'malformed' {
   const text = request.headers.get('unosys-deadline-ms')
   if (text === undefined) return deadlineMsDefault
   const parsed = deadlineSchema.safeParse(text)
-  if (!parsed.success) throw bad('Unosys-Deadline-Ms must be a whole number from 100 to 600000')
-  return parsed.data
+  return parsed.success ? parsed.data : 'malformed'
+}
+
+/** @throws ApiError for a malformed deadline. */
+export function checkDeadline(deadlineMs: number | 'malformed'): void {
+  if (deadlineMs !== 'malformed') return
+  throw bad(`Unosys-Deadline-Ms must be a whole number from ${deadlineMsMin} to ${deadlineMsMax}`)
 }
 
 /** Announced length of the body; undefined when it is chunked. @throws ApiError */

@@ -1,5 +1,7 @@
 /** Bodies from applications: counted, bounded, and read at most once. */
+
 import { FileCode, FileError } from './errors.ts'
+import type { Deadline } from './interface.ts'
 import { patchBytesMax } from './limits.ts'
 
 /** Passes the stream on and holds it to its announced length. */
@@ -16,6 +18,17 @@ export async function* exactly(
   if (expectedBytes !== undefined && seenBytes !== expectedBytes) {
     const message = `the body has ${seenBytes} bytes, ${expectedBytes} were announced`
     throw new FileError(FileCode.WrongLength, message, { expectedBytes, seenBytes })
+  }
+}
+
+/** Passes the stream on; each piece shows that the request goes on. */
+export async function* moving(
+  stream: AsyncIterable<Uint8Array>,
+  deadline: Deadline,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of stream) {
+    deadline.moved()
+    yield chunk
   }
 }
 

@@ -22,6 +22,7 @@ import type { AuthenticatedSession } from '../users/interface.ts'
 import { FileCode, FileError } from './errors.ts'
 import { directoryKind, etagOf, fileKind } from './info.ts'
 import type { CallContext, Creation, Preconditions } from './interface.ts'
+import { KeyedRequest, type RequestMark } from './keyed-request.ts'
 import { checkPreconditions } from './preconditions.ts'
 
 export type FileSystemOptions = {
@@ -37,15 +38,21 @@ export type FileSystemOptions = {
     options: {
       readonly deadlineMs: number
       readonly signal: AbortSignal
-      readonly requestId?: Digest
+      readonly request?: RequestMark
     },
   ) => ReturnType<ObjectCall['submit']>
-  /** Keyed hash of an Idempotency-Key together with what is asked. */
+  /** Keyed hash, equal at every Processor: of an Idempotency-Key, of what is asked under it. */
   readonly requestIdOf: (session: AuthenticatedSession, text: string) => Digest
   /** An object id that no object has. */
   readonly unusedObject: () => ObjectId
   /** The numbers by which operators know the holders of a block. */
   readonly holderNumbers: (blockId: string, replicas: number) => readonly number[]
+}
+
+/** A call of a verb that changes something. */
+export type Call = CallContext & {
+  /** Absent without an Idempotency-Key. */
+  readonly keyed?: KeyedRequest
 }
 
 export type Outcome = Awaited<ReturnType<ObjectCall['submit']>>
@@ -58,21 +65,30 @@ export class Core {
   }
 
   objectCall(context: CallContext): ObjectCall {
-    const { session, deadlineMs, signal } = context
+    const { session, deadline, signal } = context
     return {
-      deadlineMs,
+      get deadlineMs() {
+        return deadline.leftMs
+      },
       signal,
       keysOf: (view) => this.options.namespace.keysOf(view, this.nameCall(context)),
-      submit: (operations, requestId) => {
-        const request = requestId === undefined ? {} : { requestId }
-        return this.options.submit(session, operations, { deadlineMs, signal, ...request })
+      submit: (operations, request) => {
+        const limits = { deadlineMs: deadline.leftMs, signal }
+        const options = request === undefined ? limits : { ...limits, request }
+        return this.options.submit(session, operations, options)
       },
     }
   }
 
   nameCall(context: CallContext): Parameters<Namespace['resolve']>[1] {
-    const { session, deadlineMs, signal } = context
-    return { principal: session.keys, deadlineMs, signal }
+    const { session, deadline, signal } = context
+    return {
+      principal: session.keys,
+      get deadlineMs() {
+        return deadline.leftMs
+      },
+      signal,
+    }
   }
 
   resolve(path: string, context: CallContext): Promise<Resolved> {
@@ -88,22 +104,39 @@ export class Core {
     return { ...resolved, target: requireTarget(resolved) }
   }
 
-  /** A stable id of this request, when the application gave an Idempotency-Key. */
-  requestId(verb: string, path: string, context: CallContext): { readonly requestId?: Digest } {
+  /**
+   * The call with what stands for its request, when the application gave an Idempotency-Key.
+   *
+   * @param asked all that makes it this request and no other, but for the body.
+   */
+  keyed(context: CallContext, asked: Readonly<Record<string, unknown>>): Call {
     const { idempotencyKey, session } = context
-    if (idempotencyKey === undefined) return {}
-    return { requestId: this.options.requestIdOf(session, `${verb}\n${path}\n${idempotencyKey}`) }
+    if (idempotencyKey === undefined) return context
+    const { crypto, requestIdOf } = this.options
+    const hashOf = (text: string): Digest => requestIdOf(session, text)
+    return { ...context, keyed: new KeyedRequest({ crypto, hashOf }, idempotencyKey, asked) }
   }
 
   /**
-   * True when a request with this id was carried out before: a retry then finds what it asked for
-   * done (gone, moved, made) and must not call that a failure. The section answers a known request
-   * id with the result it had; an unknown one meets an operation that cannot succeed.
+   * True when this request was carried out before: a retry then finds what it asked for done (gone,
+   * moved, made) and must not call that a failure. The section answers a known request with the
+   * result it had; an unknown one meets an operation that cannot succeed. A body that was not begun
+   * is read only when something was done under the key.
+   *
+   * @throws FileError `filesystem/key-reused` when that was another request.
    */
-  async wasDone(requestId: Digest | undefined, context: CallContext): Promise<boolean> {
-    if (requestId === undefined) return false
+  async wasDone({ keyed, ...context }: Call): Promise<boolean> {
+    if (keyed === undefined) return false
+    const { submit } = this.objectCall(context)
     const nothing = { op: 'delete', object: this.options.unusedObject() } as const
-    return (await this.objectCall(context).submit([nothing], requestId)).ok
+    if (keyed.isUnread) {
+      const outcome = await submit([nothing], keyed.idOnly)
+      if (outcome.ok || outcome.code !== 'reused') return keyed.fresh()
+      await keyed.readBody()
+    }
+    const outcome = await submit([nothing], keyed.mark)
+    if (!outcome.ok && outcome.code === 'reused') throw reused()
+    return outcome.ok || keyed.fresh()
   }
 
   /**
@@ -111,16 +144,16 @@ export class Core {
    * is no failure: then what it led to is told.
    */
   async unlessDone<Value>(
-    context: CallContext,
+    call: Call,
     work: () => Promise<Value>,
-    repeated: { readonly requestId?: Digest; readonly tell: () => Promise<Value> },
+    tell: () => Promise<Value>,
   ): Promise<Value> {
     try {
       return await work()
     } catch (error) {
       const isCondition = error instanceof FileError && error.code === FileCode.Precondition
-      if (!isCondition || !(await this.wasDone(repeated.requestId, context))) throw error
-      return repeated.tell()
+      if (!isCondition || !(await this.wasDone(call))) throw error
+      return tell()
     }
   }
 
@@ -189,6 +222,8 @@ export function isDone(outcome: Outcome, path: string): boolean {
       throw new FileError(FileCode.Denied, `no right to change ${path}`, {})
     case 'cycle':
       throw new FileError(FileCode.Cycle, 'a directory cannot be moved into itself', {})
+    case 'reused':
+      throw reused()
     case 'exhausted':
       throw new FileError(FileCode.Full, 'a limit of the world is reached', {})
     default:
@@ -196,6 +231,11 @@ export function isDone(outcome: Outcome, path: string): boolean {
         reason: outcome.code,
       })
   }
+}
+
+const reused = (): FileError => {
+  const message = 'another request was carried out under this Idempotency-Key; draw a new one'
+  return new FileError(FileCode.KeyReused, message, {})
 }
 
 /**

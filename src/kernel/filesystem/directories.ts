@@ -4,6 +4,7 @@ import { joinPath, parsePath } from '../namespace/index.ts'
 import { attributesOf } from '../objects/index.ts'
 import {
   afterChange,
+  type Call,
   type Core,
   conflict,
   expectResolved,
@@ -24,25 +25,37 @@ export async function makeDirectory(
   core: Core,
   path: string,
   options: Creation & Preconditions & { readonly parents?: boolean; readonly volume?: boolean },
-  context: CallContext,
+  context: Call,
 ): Promise<FileInfo> {
   core.checkCreation(options)
   const names = parsePath(path)
-  if (options.parents === true) {
-    for (let depth = 1; depth < names.length; depth++) {
-      await makeOne(core, names.slice(0, depth), { existing: 'keep' }, context)
-    }
-  }
+  if (options.parents === true) await makeParents(core, names, context)
   const existing = options.parents === true ? 'keep' : 'refuse'
   return makeOne(core, names, { ...options, existing }, context)
+}
+
+/** Make the directories on the way to `names` that are missing. */
+export async function makeParents(
+  core: Core,
+  names: readonly string[],
+  context: Call,
+): Promise<void> {
+  for (let depth = 1; depth < names.length; depth++) {
+    await makeOne(core, names.slice(0, depth), { existing: 'keep', isParent: true }, context)
+  }
 }
 
 async function makeOne(
   core: Core,
   names: readonly string[],
   options: Creation &
-    Preconditions & { readonly volume?: boolean; readonly existing: 'keep' | 'refuse' },
-  context: CallContext,
+    Preconditions & {
+      readonly volume?: boolean
+      readonly existing: 'keep' | 'refuse'
+      /** Beside what the request asks for: its key is not spent on it. */
+      readonly isParent?: boolean
+    },
+  context: Call,
 ): Promise<FileInfo> {
   const { crypto, files, namespace } = core.options
   const path = joinPath(names)
@@ -50,14 +63,17 @@ async function makeOne(
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const resolved = await namespace.resolve(names, core.nameCall(context))
     expectResolved(options, resolved)
-    const { requestId } = core.requestId('MKDIR', path, context)
     if (resolved.target !== undefined) {
-      const isOurs = options.existing === 'keep' || (await core.wasDone(requestId, context))
+      const isOurs = options.existing === 'keep' || (await core.wasDone(context))
       if (isOurs) requireDirectory(names, resolved.target)
       else throw new FileError(FileCode.Exists, `${path} exists already`, { path })
       return infoOf(crypto, names, resolved.target)
     }
     const place = requirePlace(resolved, 'made')
+    // Before anything is made beside: a request that is refused changes nothing, and what a
+    // repeated one made, and somebody removed, does not come back.
+    const isAsked = options.isParent === true && context.keyed?.isFresh !== true
+    if (isAsked && (await core.wasDone(context))) requireTarget(resolved)
     const { view, keys } = place.directory
     const drawn = files.draw({
       kind: directoryKind,
@@ -69,7 +85,8 @@ async function makeOne(
       },
     })
     const operations = [drawn.create, namespace.link(place, drawn.object, 0)]
-    if (!isDone(await call.submit(operations, requestId), path)) continue
+    const mark = options.isParent === true ? undefined : context.keyed?.mark
+    if (!isDone(await call.submit(operations, mark), path)) continue
     const made = await afterChange(async () =>
       requireTarget(await namespace.resolve(names, core.nameCall(context))),
     )
@@ -107,15 +124,14 @@ export async function renamePath(
   core: Core,
   request: { readonly from: string; readonly to: string },
   options: Preconditions & { readonly replace?: boolean },
-  context: CallContext,
+  context: Call,
 ): Promise<FileInfo> {
   const { crypto, namespace } = core.options
   const toPath = joinPath(parsePath(request.to))
   const fromPath = joinPath(parsePath(request.from))
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const { requestId } = core.requestId('RENAME', `${fromPath}\n${toPath}`, context)
     const from = await core.resolve(fromPath, context)
-    if (from.target === undefined && (await core.wasDone(requestId, context))) {
+    if (from.target === undefined && (await core.wasDone(context))) {
       const moved = await core.require(toPath, context)
       return infoOf(crypto, moved.names, moved.target)
     }
@@ -141,7 +157,7 @@ export async function renamePath(
       { place, seq: from.entry.seq, object: from.entry.object },
       { place: toPlace, seq: to.entry?.seq ?? 0 },
     )
-    const outcome = await core.objectCall(context).submit([operation], requestId)
+    const outcome = await core.objectCall(context).submit([operation], context.keyed?.mark)
     if (!isDone(outcome, fromPath)) continue
     const moved = await afterChange(() => core.require(toPath, context))
     return infoOf(crypto, moved.names, moved.target)
@@ -154,12 +170,11 @@ export async function removePath(
   core: Core,
   path: string,
   options: Preconditions,
-  context: CallContext,
+  context: Call,
 ): Promise<void> {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const { requestId } = core.requestId('DELETE', path, context)
     const found = await core.resolve(path, context)
-    if (found.target === undefined && (await core.wasDone(requestId, context))) return
+    if (found.target === undefined && (await core.wasDone(context))) return
     const target = requireTarget(found)
     const place = requirePlace(found, 'removed')
     checkPreconditions(options, etagOf(target.view))
@@ -170,7 +185,7 @@ export async function removePath(
     const unlink = core.options.namespace.unlink(place, found.entry.seq)
     // Only what was seen is removed: a conditional delete must not delete a newer version.
     const operations = [unlink, { op: 'delete', object: found.entry.object }] as const
-    const outcome = await core.objectCall(context).submit(operations, requestId)
+    const outcome = await core.objectCall(context).submit(operations, context.keyed?.mark)
     if (isDone(outcome, path)) return
     if (isConditional(options)) {
       throw new FileError(FileCode.Precondition, `${path} was changed meanwhile`, {})

@@ -36,6 +36,11 @@ export const FileCode = {
    * Idempotency-Key.
    */
   Unconfirmed: 'filesystem/unconfirmed',
+  /**
+   * Another request was carried out under this Idempotency-Key; this one changed nothing. React:
+   * draw a new key for each change.
+   */
+  KeyReused: 'filesystem/key-reused',
   /** No room on the holders. */
   Full: 'filesystem/full',
   /** The caller gave up. */

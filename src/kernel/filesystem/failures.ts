@@ -15,6 +15,7 @@ const codeOf: Readonly<Record<string, FileCode>> = {
   'objects/damaged': FileCode.Damaged,
   'objects/too-large': FileCode.TooLarge,
   'objects/refused': FileCode.Conflict,
+  'objects/request-reused': FileCode.KeyReused,
   'objects/denied': FileCode.Denied,
   'blocks/too-few-holders': FileCode.Unavailable,
   'blocks/unconfirmed': FileCode.Unavailable,

@@ -3,7 +3,7 @@ import { isUnosysError } from '../../base/error.ts'
 import { joinPath, type OpenObject, parsePath } from '../namespace/index.ts'
 import { type Change, type FileState, fileBytesMax } from '../objects/index.ts'
 import { exactly, gathered } from './bodies.ts'
-import { Core, conflict, type FileSystemOptions, requireFile } from './core.ts'
+import { type Call, Core, conflict, type FileSystemOptions, requireFile } from './core.ts'
 import { listDirectory, makeDirectory, removePath, renamePath } from './directories.ts'
 import { FileCode, FileError } from './errors.ts'
 import { translated, translatedStream } from './failures.ts'
@@ -25,63 +25,78 @@ export function createFileSystem(options: FileSystemOptions): FileSystem {
   return {
     stat: (path, context) => translated(() => stat(path, context)),
     list: (path, page, context) => translated(() => listDirectory(core, path, page, context)),
+    ...changesOf(core, stat),
+    read: (path, request, context) => translated(() => read(core, path, request, context)),
+    blockMap: (path, page, context) => translated(() => blockMap(core, path, page, context)),
+  }
+}
+
+type Changes = Omit<FileSystem, 'stat' | 'list' | 'read' | 'blockMap'>
+
+/** The verbs that change something: each is named in the print of its request with all it asks. */
+function changesOf(core: Core, stat: FileSystem['stat']): Changes {
+  /** Run a change; when it was done before, tell what it led to. */
+  const change = <Value>(
+    call: Call,
+    work: (call: Call) => Promise<Value>,
+    tell: () => Promise<Value>,
+  ): Promise<Value> => core.unlessDone(call, () => work(call), tell)
+  return {
     makeDirectory: (path, request, context) =>
-      translated(() =>
-        core.unlessDone(context, () => makeDirectory(core, path, request, context), {
-          ...core.requestId('MKDIR', joinPath(parsePath(path)), context),
-          tell: () => stat(path, context),
-        }),
-      ),
+      translated(() => {
+        const call = core.keyed(context, { ...request, verb: 'MKDIR', path: onlyPath(path) })
+        const make = (own: Call): Promise<FileInfo> => makeDirectory(core, path, request, own)
+        return change(call, make, () => stat(path, context))
+      }),
     makeVolume: (path, request, context) =>
       translated(async () => {
         if (parsePath(path).length !== 1) {
           throw new FileError(FileCode.BadPath, 'a volume lies directly under /', { path })
         }
-        return makeDirectory(core, path, { ...request, volume: true }, context)
+        const call = core.keyed(context, { ...request, verb: 'MKVOLUME', path: onlyPath(path) })
+        return makeDirectory(core, path, { ...request, volume: true }, call)
       }),
     write: (path, body, request, context) =>
-      translated(() =>
-        core.unlessDone(context, () => writeFile(core, { path, body }, request, context), {
-          ...core.requestId('PUT', path, context),
-          tell: async () => ({ info: await stat(path, context), created: false }),
-        }),
-      ),
+      translated(() => {
+        const { expectedBytes: _, ...asked } = request
+        const call = core.keyed(context, { ...asked, verb: 'PUT', path: onlyPath(path) })
+        const write = (own: Call): ReturnType<FileSystem['write']> =>
+          writeFile(core, { path, body }, request, own)
+        return change(call, write, async () => ({
+          info: await stat(path, context),
+          created: false,
+        }))
+      }),
     patch: (path, body, request, context) =>
-      translated(() =>
-        core.unlessDone(context, () => patch(core, { path, body }, request, context), {
-          ...core.requestId('PATCH', `${path}\n${request.at}`, context),
-          tell: () => stat(path, context),
-        }),
-      ),
+      translated(() => {
+        const { expectedBytes: _, ...asked } = request
+        const call = core.keyed(context, { ...asked, verb: 'PATCH', path: onlyPath(path) })
+        const write = (own: Call): Promise<FileInfo> => patch(core, { path, body }, request, own)
+        return change(call, write, () => stat(path, context))
+      }),
     truncate: (path, size, request, context) =>
-      translated(() =>
-        core.unlessDone(context, () => truncate(core, { path, size }, request, context), {
-          ...core.requestId('TRUNCATE', `${path}\n${size}`, context),
-          tell: () => stat(path, context),
-        }),
-      ),
-    read: (path, request, context) => translated(() => read(core, path, request, context)),
+      translated(() => {
+        const asked = { ...request, verb: 'TRUNCATE', path: onlyPath(path), size }
+        const cut = (own: Call): Promise<FileInfo> => truncate(core, { path, size }, request, own)
+        return change(core.keyed(context, asked), cut, () => stat(path, context))
+      }),
     rename: (from, to, request, context) =>
-      translated(() =>
-        core.unlessDone(context, () => renamePath(core, { from, to }, request, context), {
-          ...core.requestId(
-            'RENAME',
-            `${joinPath(parsePath(from))}\n${joinPath(parsePath(to))}`,
-            context,
-          ),
-          tell: () => stat(to, context),
-        }),
-      ),
+      translated(() => {
+        const asked = { ...request, verb: 'RENAME', path: onlyPath(from), to: onlyPath(to) }
+        const move = (own: Call): Promise<FileInfo> => renamePath(core, { from, to }, request, own)
+        return change(core.keyed(context, asked), move, () => stat(to, context))
+      }),
     remove: (path, request, context) =>
-      translated(() =>
-        core.unlessDone(context, () => removePath(core, path, request, context), {
-          ...core.requestId('DELETE', path, context),
-          tell: async () => undefined,
-        }),
-      ),
-    blockMap: (path, page, context) => translated(() => blockMap(core, path, page, context)),
+      translated(() => {
+        const call = core.keyed(context, { ...request, verb: 'DELETE', path: onlyPath(path) })
+        const remove = (own: Call): Promise<void> => removePath(core, path, request, own)
+        return change(call, remove, async () => undefined)
+      }),
   }
 }
+
+/** The one spelling of a path. @throws NameError */
+const onlyPath = (path: string): string => joinPath(parsePath(path))
 
 /** Preconditions hold for the state that is changed, and for no later one. */
 const expecting = (conditions: Preconditions): Pick<Change, 'expect' | 'exact'> => ({
@@ -93,18 +108,20 @@ async function patch(
   core: Core,
   request: { readonly path: string; readonly body: AsyncIterable<Uint8Array> },
   options: Preconditions & { readonly at: number | 'end'; readonly expectedBytes?: number },
-  context: CallContext,
+  context: Call,
 ): Promise<FileInfo> {
   const { path } = request
   const { at } = options
   if (at !== 'end') checkOffset(at)
+  const body = exactly(request.body, options.expectedBytes)
+  const taken = context.keyed?.taking(body) ?? body
   const { names, target } = await core.require(path, context)
   requireFile(names, target)
-  const bytes = await gathered(exactly(request.body, options.expectedBytes))
+  const bytes = await gathered(taken)
   if (at !== 'end') checkOffset(at + bytes.length)
-  const { requestId } = core.requestId('PATCH', `${path}\n${at}`, context)
+  const mark = markOf(context)
   return changeFile(core, path, context, (object) => {
-    const change = { object, ...expecting(options), ...(requestId && { requestId }) }
+    const change = { object, ...expecting(options), ...mark }
     return core.options.files.patch({ ...change, at, bytes }, core.objectCall(context))
   })
 }
@@ -113,16 +130,19 @@ async function truncate(
   core: Core,
   request: { readonly path: string; readonly size: number },
   options: Preconditions,
-  context: CallContext,
+  context: Call,
 ): Promise<FileInfo> {
   const { path, size } = request
   checkOffset(size)
-  const { requestId } = core.requestId('TRUNCATE', `${path}\n${size}`, context)
+  const mark = markOf(context)
   return changeFile(core, path, context, (object) => {
-    const change = { object, ...expecting(options), ...(requestId && { requestId }) }
+    const change = { object, ...expecting(options), ...mark }
     return core.options.files.truncate({ ...change, size }, core.objectCall(context))
   })
 }
+
+const markOf = ({ keyed }: Call): Pick<Change, 'request'> =>
+  keyed === undefined ? {} : { request: keyed.mark }
 
 /** Change the file at a path; when another one takes its place meanwhile, change that. */
 async function changeFile(

@@ -1,11 +1,18 @@
 /** Files, directories and volumes as applications see them, through the API, SDK and WebDAV. */
 import type { AuthenticatedSession } from '../users/interface.ts'
 
+/** One for a whole request: each step may wait for what the ones before it have left. */
+export type Deadline = {
+  /** From now, 1 at least. A step past it fails with a code that says what is missing. */
+  readonly leftMs: number
+  /** Content went on: a stream may take as long as it takes, if it does not stand still. */
+  readonly moved: () => void
+}
+
 /** Who calls, until when, and how to stop: every call takes one. */
 export type CallContext = {
   readonly session: AuthenticatedSession
-  /** From now. A call past it fails with a code that says what is missing. */
-  readonly deadlineMs: number
+  readonly deadline: Deadline
   readonly signal: AbortSignal
   /** From the application's Idempotency-Key; at most 255 visible ASCII characters. */
   readonly idempotencyKey?: string

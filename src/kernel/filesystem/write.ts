@@ -1,10 +1,11 @@
 /** Creating and replacing whole files. */
-import { joinPath, type Place, parsePath, type Resolved } from '../namespace/index.ts'
+import { type Place, parsePath, type Resolved } from '../namespace/index.ts'
 import type { NewObject } from '../objects/index.ts'
 import { attributesOf } from '../objects/index.ts'
-import { exactly } from './bodies.ts'
+import { exactly, moving } from './bodies.ts'
 import {
   afterChange,
+  type Call,
   type Core,
   conflict,
   expectResolved,
@@ -13,10 +14,10 @@ import {
   requireFile,
   requirePlace,
 } from './core.ts'
-import { makeDirectory } from './directories.ts'
+import { makeParents } from './directories.ts'
 import { FileCode, FileError } from './errors.ts'
 import { etagOf, fileKind, infoOf } from './info.ts'
-import type { CallContext, FileInfo, FileSystem } from './interface.ts'
+import type { FileInfo, FileSystem } from './interface.ts'
 import { attemptsMax, cleanupMs } from './limits.ts'
 import { isConditional } from './preconditions.ts'
 
@@ -28,12 +29,13 @@ export async function writeFile(
   core: Core,
   request: { readonly path: string; readonly body: AsyncIterable<Uint8Array> },
   options: WriteOptions,
-  context: CallContext,
+  context: Call,
 ): Promise<Written> {
   const { path } = request
   core.checkCreation(options)
-  if (options.parents === true) await makeParents(core, path, context)
   let body: AsyncIterable<Uint8Array> = exactly(request.body, options.expectedBytes)
+  if (context.keyed !== undefined) body = context.keyed.taking(body)
+  if (options.parents === true) await makeParents(core, parsePath(path), context)
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const resolved = await core.resolve(path, context)
     expectResolved(options, resolved)
@@ -45,15 +47,9 @@ export async function writeFile(
     if ('info' in outcome) return { info: outcome.info, created: false }
     // Its object went while the content was stored, for another one of that name or for none. The
     // application's stream is used up; what was stored of it goes into what is there now.
-    body = outcome.again
+    body = moving(outcome.again, context.deadline)
   }
   throw conflict(path)
-}
-
-async function makeParents(core: Core, path: string, context: CallContext): Promise<void> {
-  const names = parsePath(path)
-  if (names.length < 2) return
-  await makeDirectory(core, joinPath(names.slice(0, -1)), { parents: true }, context)
 }
 
 async function replaceContent(
@@ -64,7 +60,7 @@ async function replaceContent(
     readonly body: AsyncIterable<Uint8Array>
   },
   options: WriteOptions,
-  context: CallContext,
+  context: Call,
 ): Promise<{ readonly info: FileInfo } | { readonly again: AsyncIterable<Uint8Array> }> {
   const { resolved, path, body } = request
   const { target, names } = resolved
@@ -82,8 +78,7 @@ async function replaceContent(
     body,
     { call, beforeStage: async () => undefined },
   )
-  const { requestId } = core.requestId('PUT', path, context)
-  const result = await call.submit([replace], requestId)
+  const result = await call.submit([replace], context.keyed?.mark)
   if (!result.ok && result.code === 'not-found') return { again: reread() }
   const done = isDone(result, path)
   if (!done && seenSeq !== undefined) {
@@ -113,12 +108,7 @@ const seqOf = (outcome: Outcome, index: number): number =>
  * write, or a condition on it would hold for contents that the application has never seen. (The
  * answer to a repeated request is that to the first one, which may have made another object.)
  */
-async function describe(
-  core: Core,
-  path: string,
-  wrote: Wrote,
-  context: CallContext,
-): Promise<FileInfo> {
+async function describe(core: Core, path: string, wrote: Wrote, context: Call): Promise<FileInfo> {
   const { names, target } = await afterChange(() => core.require(path, context))
   const info = infoOf(core.options.crypto, names, target)
   const { object, seq, ...facts } = wrote
@@ -141,7 +131,7 @@ async function createFile(
     readonly body: AsyncIterable<Uint8Array>
   },
   options: WriteOptions,
-  context: CallContext,
+  context: Call,
 ): Promise<Written> {
   const { path, place, found, body } = request
   const { crypto, files, namespace } = core.options
@@ -174,13 +164,14 @@ async function createFile(
     const facts = { size: stored.size, blockBytes, replicas }
     return await linkNew(core, { path, drawn, operations, facts, found }, options, context)
   } catch (error) {
-    // What was created and never linked is dropped by the section in its own time; do it now if
-    // we can, and give the caller the first error whatever becomes of that.
+    // What was created and never linked is dropped by the section in its own time; ask for it now,
+    // and give the caller the first error at once, whatever becomes of that.
     if (isCreated) {
       // The caller may be gone: this goes by a signal and deadline of its own.
-      const own = { ...context, signal: new AbortController().signal, deadlineMs: cleanupMs }
+      const deadline = { leftMs: cleanupMs, moved: () => undefined }
+      const own = { ...context, signal: new AbortController().signal, deadline }
       const drop = core.objectCall(own).submit([{ op: 'delete', object: drawn.object }])
-      await Promise.allSettled([drop])
+      void Promise.allSettled([drop])
     }
     throw error
   }
@@ -201,11 +192,10 @@ async function linkNew(
     readonly found: Resolved
   },
   options: WriteOptions,
-  context: CallContext,
+  context: Call,
 ): Promise<Written> {
   const { path, drawn, operations, facts } = request
   const call = core.objectCall(context)
-  const { requestId } = core.requestId('PUT', path, context)
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     // What was found then is right nearly always; if it is not, the group says so.
     const resolved = attempt === 0 ? request.found : await core.resolve(path, context)
@@ -214,7 +204,7 @@ async function linkNew(
     const place = requirePlace(resolved, 'written')
     const seenSeq = resolved.entry?.seq ?? 0
     const link = core.options.namespace.link(place, drawn.object, seenSeq)
-    const outcome = await call.submit([...operations, link], requestId)
+    const outcome = await call.submit([...operations, link], context.keyed?.mark)
     if (!isDone(outcome, path)) continue
     const wrote = { ...facts, object: drawn.object, seq: seqOf(outcome, operations.length - 1) }
     return { info: await describe(core, path, wrote, context), created: seenSeq === 0 }

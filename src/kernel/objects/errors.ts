@@ -13,6 +13,8 @@ export const ObjectCode = {
   TooLarge: 'objects/too-large',
   /** The group refused an operation; `detail.code` says why. */
   Refused: 'objects/refused',
+  /** Another request was carried out under this request's id. React: draw a new id. */
+  Reused: 'objects/request-reused',
   /** The principal has no right, or no key. */
   Denied: 'objects/denied',
 } as const

@@ -5,7 +5,7 @@
  */
 import { toHex } from '../../base/bytes.ts'
 import { isUnosysError } from '../../base/error.ts'
-import { blockIdOf, type Digest, type ObjectId, objectIdOf } from '../../base/ids.ts'
+import { blockIdOf, type ObjectId, objectIdOf } from '../../base/ids.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { Random } from '../../ports/random.ts'
 import { batchBlocksMax } from '../blocks/index.ts'
@@ -29,6 +29,7 @@ import type {
   ObjectKind,
   ObjectView,
   Operation,
+  RequestMark,
 } from '../section/interface.ts'
 import { AddedList } from './added.ts'
 import { ObjectCode, ObjectError } from './errors.ts'
@@ -61,7 +62,7 @@ export type NewObject = {
 /** What a changed file needs of its caller. */
 export type Change = {
   readonly object: ObjectId
-  readonly requestId?: Digest
+  readonly request?: RequestMark
   /** Runs on each state that the change is built on; throws to give up (preconditions). */
   readonly expect?: (state: FileState) => void
   /** The change stands only if nobody else has changed anything since `expect` ran. */
@@ -169,9 +170,7 @@ export class Files {
       await this.#stage({ object, keys }, added, call)
     }
     const stored = await storeStream({ ...this.#options, cache: this.#cache }, body, {
-      ...call,
-      keys,
-      replicas: target.replicas,
+      page: pageCallOf({ keys, view: target }, call),
       blockBytes: target.blockBytes,
       stage,
     })
@@ -323,7 +322,7 @@ export class Files {
         }
         const operation = await build(state)
         if (operation === undefined) return state
-        const next = judge(await call.submit([operation], change.requestId))
+        const next = judge(await call.submit([operation], change.request))
         if (next === 'done') return await this.#reload(change.object, call)
         if (next === 'fold') await this.fold(state, call)
         else endTurn ??= await this.#turns.take(change.object, call.signal)
@@ -474,19 +473,24 @@ export class Files {
     call: ObjectCall,
     onSaved: (added: Added) => void | Promise<void>,
   ): ReturnType<typeof pageStore> {
-    const pageCall: PageCall = {
-      keys: state.keys,
-      replicas: state.view.replicas,
-      deadlineMs: call.deadlineMs,
-      signal: call.signal,
-    }
-    return pageStore({ ...this.#options, cache: this.#cache }, pageCall, onSaved)
+    const services = { ...this.#options, cache: this.#cache }
+    return pageStore(services, pageCallOf(state, call), onSaved)
   }
 
   #readServices(state: Pick<ReadState, 'keys' | 'view'>, call: ObjectCall): ReadServices {
     return { blocks: this.#options.blocks, pages: this.#pages(state, call, () => undefined) }
   }
 }
+
+/** Each page waits as long as the caller has left when it is asked for. */
+const pageCallOf = (state: Pick<ReadState, 'keys' | 'view'>, call: ObjectCall): PageCall => ({
+  keys: state.keys,
+  replicas: state.view.replicas,
+  get deadlineMs() {
+    return call.deadlineMs
+  },
+  signal: call.signal,
+})
 
 /** @throws ObjectError `objects/too-large` */
 function checkSize(state: FileState, size: number): void {

@@ -1,16 +1,25 @@
 /** Files as the holder of their keys sees them. */
-import type { Digest } from '../../base/ids.ts'
 import type { ObjectKeys } from '../keys/interface.ts'
-import type { BlockRef, CommandResult, ObjectView, Operation } from '../section/interface.ts'
+import type {
+  BlockRef,
+  CommandResult,
+  ObjectView,
+  Operation,
+  RequestMark,
+} from '../section/interface.ts'
 import type { Attributes } from './format.ts'
 import type { Tree } from './tree.ts'
 
 /** Who acts, until when. */
 export type ObjectCall = {
   /** Have operations ordered, all or none. @throws GroupError and session errors. */
-  readonly submit: (operations: readonly Operation[], requestId?: Digest) => Promise<CommandResult>
+  readonly submit: (
+    operations: readonly Operation[],
+    request?: RequestMark,
+  ) => Promise<CommandResult>
   /** Unwrap an object's keys for this caller. @throws ObjectError `objects/denied` */
   readonly keysOf: (view: ObjectView) => Promise<ObjectKeys>
+  /** From now, read anew for each step: what the steps before it have left. */
   readonly deadlineMs: number
   readonly signal: AbortSignal
 }

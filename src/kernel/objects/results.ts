@@ -20,6 +20,8 @@ export function judge(result: CommandResult): Attempt {
       throw new ObjectError(ObjectCode.NotFound, 'the object is not there any more', {})
     case RejectCode.Denied:
       throw new ObjectError(ObjectCode.Denied, 'no right to change this object', {})
+    case RejectCode.Reused:
+      throw new ObjectError(ObjectCode.Reused, 'another request has used this request id', {})
     default:
       throw new ObjectError(ObjectCode.Refused, `the group refused: ${result.code}`, {
         code: result.code,

@@ -50,14 +50,16 @@ export async function* cutBlocks(
 export async function storeStream(
   services: { readonly blocks: Blocks; readonly random: Random; readonly cache: PageCache },
   body: AsyncIterable<Uint8Array>,
-  options: PageCall & {
+  options: {
+    readonly page: PageCall
     readonly blockBytes: number
     readonly stage: (added: Added) => Promise<void>
   },
 ): Promise<StoredContent> {
   const { blocks, random } = services
+  const { page } = options
   const added = new AddedList()
-  const builder = new TreeBuilder(pageStore(services, options, (saved) => added.add(saved)))
+  const builder = new TreeBuilder(pageStore(services, page, (saved) => added.add(saved)))
   const perBatch = Math.max(1, Math.min(batchBlocks, batchPlainBytes / options.blockBytes))
   const flying: Promise<PromiseSettledResult<{ added: Added; refs: readonly BlockRef[] }>>[] = []
   let batch: PlainBlock[] = []
@@ -76,7 +78,7 @@ export async function storeStream(
     if (flying.length >= batchesInFlight) await land()
     const sent = batch
     batch = []
-    const writing = Promise.allSettled([blocks.write(sent, options)])
+    const writing = Promise.allSettled([blocks.write(sent, page)])
     flying.push(
       writing.then(([result]) => {
         for (const { plain } of sent) discard(plain)
@@ -85,7 +87,7 @@ export async function storeStream(
     )
   }
   for await (const plain of cutBlocks(body, options.blockBytes)) {
-    options.signal.throwIfAborted()
+    page.signal.throwIfAborted()
     batch.push({ id: blockIdOf(toHex(random.bytes(16))), version: 1, plain })
     size += plain.length
     blockCount++

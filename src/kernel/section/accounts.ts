@@ -1,8 +1,8 @@
 /**
  * Accounts: request ids of users, newest kept, and the number of sessions of each principal. @pure
  */
-import type { Digest, PrincipalId } from '../../base/ids.ts'
-import type { CommandResult } from './interface.ts'
+import type { PrincipalId } from '../../base/ids.ts'
+import { type CommandResult, RejectCode, type RequestMark } from './interface.ts'
 import { requestKeepMs, requestsPerOwnerMax } from './limits.ts'
 import { numberKey } from './merkle-map.ts'
 import type { Account, SectionState } from './state.ts'
@@ -22,34 +22,37 @@ export const withAccount = (state: SectionState, account: Account): SectionState
   accounts: state.accounts.set(account.principal, account),
 })
 
-/** What a request of the owner gave, if that is still known. */
+/** What a request of the owner gave, if its id is still known; `reused` where that was another. */
 export function recallRequest(
   state: SectionState,
   owner: PrincipalId,
-  requestId: Digest,
+  request: RequestMark,
 ): CommandResult | undefined {
-  const request = state.accounts.get(owner)?.requests.get(requestId)
-  return request !== undefined && request.expiryMs > state.effectiveMs ? request.result : undefined
+  const known = state.accounts.get(owner)?.requests.get(request.id)
+  if (known === undefined || known.expiryMs <= state.effectiveMs) return undefined
+  if (known.print === request.print) return known.result
+  return { ok: false, code: RejectCode.Reused, operation: 0 }
 }
 
 /** Remember a success; what is expired or too many goes, oldest first. */
 export function rememberRequest(
   state: SectionState,
-  request: {
+  done: {
     readonly owner: PrincipalId
-    readonly requestId: Digest
+    readonly request: RequestMark
     readonly result: CommandResult
   },
 ): SectionState {
-  const { requestId, result } = request
-  const account = accountOf(state, request.owner)
+  const { request, result } = done
+  const { id, print } = request
+  const account = accountOf(state, done.owner)
   const ordinal = account.requestOrdinal + 1
   const expiryMs = state.effectiveMs + requestKeepMs
-  const before = account.requests.get(requestId)
-  let requests = account.requests.set(requestId, { ordinal, expiryMs, result })
+  const before = account.requests.get(id)
+  let requests = account.requests.set(id, { ordinal, expiryMs, print, result })
   let requestOrder = account.requestOrder
   if (before !== undefined) requestOrder = requestOrder.delete(numberKey(before.ordinal))
-  requestOrder = requestOrder.set(numberKey(ordinal), requestId)
+  requestOrder = requestOrder.set(numberKey(ordinal), id)
   for (;;) {
     const oldest = requestOrder.first()
     if (oldest === undefined) break

@@ -20,7 +20,7 @@ const publicKeyBytes = 32
 export const encodeCommand = (command: Command): Uint8Array =>
   encode((writer) => {
     writer.u64(command.sequence)
-    writer.option(command.requestId, (inner, id) => inner.hex(id))
+    writer.option(command.request, (inner, { id, print }) => inner.hex(id).hex(print))
     writer.list(command.operations, writeOperation)
   }, 512)
 
@@ -30,11 +30,14 @@ export const decodeCommand = (bytes: Uint8Array): Command => decode(bytes, readC
 function readCommand(reader: Reader): Command {
   const sequence = reader.u64()
   if (sequence < 1) reader.refuse('sequence 0')
-  const requestId = reader.option((inner) => inner.hex(digestBytes) as Digest)
+  const request = reader.option((inner) => ({
+    id: inner.hex(digestBytes) as Digest,
+    print: inner.hex(digestBytes) as Digest,
+  }))
   const operations = reader.list(operationsPerCommandMax, readOperation)
   if (operations.length > 1 && operations.some(({ op }) => op === 'session'))
     reader.refuse('a session operation stands alone in its command')
-  return { sequence, requestId, operations }
+  return { sequence, request, operations }
 }
 
 /** A batch, and the encoding of each command where it is at hand: saves encoding them again. */
@@ -117,6 +120,7 @@ const codes = {
   [RejectCode.Sequence]: 11,
   [RejectCode.Invalid]: 12,
   [RejectCode.Exhausted]: 13,
+  [RejectCode.Reused]: 14,
 } as const satisfies Record<RejectCode, number>
 const codeOfNumber = new Map(
   Object.values(RejectCode).map((code): [number, RejectCode] => [codes[code], code]),

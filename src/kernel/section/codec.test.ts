@@ -158,7 +158,7 @@ const refuses = (write: (writer: Writer) => void, read: (bytes: Uint8Array) => u
 
 const commandOf = (...operations: Operation[]): Command => ({
   sequence: 1,
-  requestId: undefined,
+  request: undefined,
   operations,
 })
 const readsCommand = (command: Command): boolean =>
@@ -240,7 +240,7 @@ test('one more than a limit is refused, the limit itself is not', () => {
 
 test('a batch: too many commands, falling sequences and sequence 0 are refused', () => {
   const client = new TestClient(new TestWorld(), 'one', alice)
-  const at = (sequence: number): Command => ({ sequence, requestId: undefined, operations: [] })
+  const at = (sequence: number): Command => ({ sequence, request: undefined, operations: [] })
   const reads = (commands: readonly Command[]): boolean =>
     decoded(() => decodeSignedBatch(encodeSignedBatch(client.batch(commands)))) !== undefined
   const many = Array.from({ length: limits.commandsPerBatchMax + 1 }, (_, index) => at(index + 1))

@@ -102,16 +102,16 @@ class BlockRun {
     return this.#remember(batch, { sequence, hash }, result)
   }
 
-  /** Run a command, unless its request is known by a success. */
+  /** Run a command, unless its request id is known by a success. */
   #once(session: SessionState, actor: Actor, command: Command): CommandResult {
-    const { requestId } = command
-    if (requestId !== undefined) {
-      const known = recallRequest(this.state, actor.owner, requestId)
+    const { request } = command
+    if (request !== undefined) {
+      const known = recallRequest(this.state, actor.owner, request)
       if (known !== undefined) return known
     }
     const result = this.#run(session, actor, command.operations)
-    if (requestId !== undefined && result.ok)
-      this.state = rememberRequest(this.state, { owner: actor.owner, requestId, result })
+    if (request !== undefined && result.ok)
+      this.state = rememberRequest(this.state, { owner: actor.owner, request, result })
     return result
   }
 

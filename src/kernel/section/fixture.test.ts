@@ -34,6 +34,7 @@ import {
   type PrincipalView,
   principalIdOfKey,
   type Receipt,
+  type RequestMark,
   receiptBytesToSign,
   receiptLeafOf,
   type SectionState,
@@ -50,6 +51,10 @@ const hourMs = 3_600_000
 /** 32 bytes that depend on the name alone. */
 export const seedOf = (name: string): Uint8Array => crypto.sha256(utf8(name))
 export const hashOf = (name: string): Digest => toHex(seedOf(name)) as Digest
+export const markOf = (name: string, asked = ''): RequestMark => ({
+  id: hashOf(name),
+  print: hashOf(`print ${asked}`),
+})
 export const objectOf = (name: string): ObjectId =>
   objectIdOf(hashOf(`object ${name}`).slice(0, 32))
 export const domainOf = (name: string): DomainId =>
@@ -276,7 +281,7 @@ export class TestClient {
   }
 
   opening(expiryMs: number): Command {
-    return { sequence: ++this.sequence, requestId: undefined, operations: [this.session(expiryMs)] }
+    return { sequence: ++this.sequence, request: undefined, operations: [this.session(expiryMs)] }
   }
 
   session(expiryMs: number): Operation {
@@ -286,8 +291,8 @@ export class TestClient {
     return { op: 'session', sessionKey, principal: this.#by.view.principal, expiryMs, certificate }
   }
 
-  command(operations: readonly Operation[], requestId?: Digest): Command {
-    return { sequence: ++this.sequence, requestId, operations }
+  command(operations: readonly Operation[], request?: RequestMark): Command {
+    return { sequence: ++this.sequence, request, operations }
   }
 
   batch(commands: readonly Command[]): SignedBatch {
@@ -299,8 +304,8 @@ export class TestClient {
     return this.runAs(undefined, operations)
   }
 
-  runAs(requestId: Digest | undefined, operations: readonly Operation[]): CommandResult {
-    const results = this.world.execute(this.batch([this.command(operations, requestId)]))
+  runAs(request: RequestMark | undefined, operations: readonly Operation[]): CommandResult {
+    const results = this.world.execute(this.batch([this.command(operations, request)]))
     const result = results[0]?.[0]
     assert(result !== undefined)
     return result

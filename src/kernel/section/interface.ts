@@ -200,12 +200,22 @@ export type Operation =
       readonly certificate: Uint8Array
     }
 
+/**
+ * The application's request behind a command, so that a retry through another Processor is safe and
+ * another request under the same key is not taken for one. Keyed hashes: members learn nothing.
+ */
+export type RequestMark = {
+  /** Of the Idempotency-Key. */
+  readonly id: Digest
+  /** Of all that is asked under it, the body included. */
+  readonly print: Digest
+}
+
 /** One all-or-none unit of work of a session. A `session` operation stands alone in its command. */
 export type Command = {
   /** Counts the session's commands from 1 (its opening); remembered in a window of 1,024. */
   readonly sequence: number
-  /** Keyed hash of an Idempotency-Key, so that a retry through another Processor is safe. */
-  readonly requestId: Digest | undefined
+  readonly request: RequestMark | undefined
   readonly operations: readonly Operation[]
 }
 
@@ -248,6 +258,8 @@ export const RejectCode = {
   Invalid: 'invalid',
   /** A limit of the world (objects, sessions) is reached. */
   Exhausted: 'exhausted',
+  /** Another request was carried out under this request id: draw a new one. */
+  Reused: 'reused',
 } as const
 export type RejectCode = (typeof RejectCode)[keyof typeof RejectCode]
 

@@ -91,7 +91,7 @@ export const sessionWindowCount = 1_024
 export const sessionsPerPrincipalMax = 256
 /** Sessions of the section. Memory: 150 KB each at most, 600 MB if all were busy. */
 export const sessionsMax = 4_096
-/** Request ids of one user, newest kept. Memory: about 700 bytes each. */
+/** Request ids of one user, newest kept. Memory: about 800 bytes each. */
 export const requestsPerOwnerMax = 16_384
 
 // Access and genesis

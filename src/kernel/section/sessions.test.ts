@@ -11,6 +11,7 @@ import {
   hashOf,
   linkOf,
   mallory,
+  markOf,
   objectOf,
   root,
   seedOf,
@@ -21,7 +22,9 @@ import {
   answer,
   type Command,
   type CommandResult,
+  decodeState,
   earliestExpiryMs,
+  encodeState,
   isBatchSigned,
   type Operation,
   recallResults,
@@ -42,7 +45,7 @@ const runCommand = (client: TestClient, command: Command): CommandResult | undef
 
 const at = (sequence: number, ...operations: Operation[]): Command => ({
   sequence,
-  requestId: undefined,
+  request: undefined,
   operations,
 })
 
@@ -103,34 +106,56 @@ test('a command with a request id runs once, through whatever session, until a d
   const world = new TestWorld()
   const client = world.client('one')
   const token = world.client('two', aliceToken)
-  const id = hashOf('request')
-  assert.deepEqual(client.runAs(id, [createOf('a'), linkOf('a')]), { ok: true, seqs: [1, 3] })
-  assert.deepEqual(token.runAs(id, [createOf('b'), linkOf('b')]), { ok: true, seqs: [1, 3] })
+  const request = markOf('request')
+  assert.deepEqual(client.runAs(request, [createOf('a'), linkOf('a')]), { ok: true, seqs: [1, 3] })
+  assert.deepEqual(token.runAs(request, [createOf('b'), linkOf('b')]), { ok: true, seqs: [1, 3] })
   assert.equal(world.state.objects.has(objectOf('b')), false)
   // Another user's ids are his own.
-  assert.deepEqual(world.client('bob', bob).runAs(id, []), { ok: true, seqs: [] })
+  assert.deepEqual(world.client('bob', bob).runAs(request, []), { ok: true, seqs: [] })
   world.passHours(24.1)
   const later = world.client('three')
-  assert.deepEqual(later.runAs(id, [createOf('b')]), { ok: true, seqs: [1] })
+  assert.deepEqual(later.runAs(request, [createOf('b')]), { ok: true, seqs: [1] })
 })
 
 test('a command with a request id that failed changed nothing and may be built anew', () => {
   const world = new TestWorld()
   const client = world.client('one')
   client.done(createOf('a'))
-  const id = hashOf('request')
-  assert.deepEqual(client.runAs(id, [createOf('a')]), refused('exists'))
-  assert.deepEqual(client.runAs(id, [createOf('b')]), { ok: true, seqs: [1] })
-  assert.deepEqual(client.runAs(id, [createOf('c')]), { ok: true, seqs: [1] })
+  const request = markOf('request')
+  assert.deepEqual(client.runAs(request, [createOf('a')]), refused('exists'))
+  assert.deepEqual(client.runAs(request, [createOf('b')]), { ok: true, seqs: [1] })
+  assert.deepEqual(client.runAs(request, [createOf('c')]), { ok: true, seqs: [1] })
   assert.equal(world.state.objects.has(objectOf('c')), false)
+})
+
+test('another request under a known request id is refused, and changes nothing', () => {
+  const world = new TestWorld()
+  const client = world.client('one')
+  const token = world.client('two', aliceToken)
+  const first = markOf('request', 'a')
+  assert.deepEqual(client.runAs(first, [createOf('a')]), { ok: true, seqs: [1] })
+  const other = token.runAs(markOf('request', 'b'), [createOf('b')])
+  assert.deepEqual(other, refused('reused'))
+  assert.equal(world.state.objects.has(objectOf('b')), false)
+  assert.deepEqual(token.runAs(first, [createOf('c')]), { ok: true, seqs: [1] })
+  const restored = decodeState(crypto, encodeState(world.state))
+  const account = restored.accounts.get(alice.view.principal)
+  assert.equal(account?.requests.get(first.id)?.print, first.print)
+  // A failed command is not kept, so its id is free for any other.
+  const failed = markOf('failed', 'a')
+  assert.deepEqual(client.runAs(failed, [createOf('a')]), refused('exists'))
+  assert.deepEqual(client.runAs(markOf('failed', 'd'), [createOf('d')]), { ok: true, seqs: [1] })
+  world.passHours(24.1)
+  const later = world.client('three').runAs(markOf('request', 'b'), [createOf('b')])
+  assert.deepEqual(later, { ok: true, seqs: [1] })
 })
 
 test('request ids are bounded per user: the oldest are forgotten', () => {
   let { state } = new TestWorld()
   const owner = alice.view.principal
   for (let count = 0; count <= requestsPerOwnerMax; count++) {
-    const requestId = hashOf(`request ${count}`)
-    state = rememberRequest(state, { owner, requestId, result: { ok: true, seqs: [] } })
+    const request = markOf(`request ${count}`)
+    state = rememberRequest(state, { owner, request, result: { ok: true, seqs: [] } })
   }
   const account = state.accounts.get(owner)
   assert.equal(account?.requests.size, requestsPerOwnerMax)

@@ -168,7 +168,9 @@ function withRequest(reader: Reader, account: Account): Account {
   const key = reader.hex(digestBytes) as Digest
   const ordinal = reader.u64()
   const expiryMs = reader.u64()
-  const requests = account.requests.set(key, { ordinal, expiryMs, result: readResult(reader) })
+  const print = reader.hex(digestBytes) as Digest
+  const result = readResult(reader)
+  const requests = account.requests.set(key, { ordinal, expiryMs, print, result })
   return { ...account, requests, requestOrder: account.requestOrder.set(numberKey(ordinal), key) }
 }
 

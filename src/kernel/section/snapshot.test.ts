@@ -10,9 +10,9 @@ import {
   createDirectory,
   createOf,
   crypto,
-  hashOf,
   linkOf,
   makeFile,
+  markOf,
   objectOf,
   replaceOf,
   stageOf,
@@ -37,8 +37,8 @@ function fullWorld(): TestWorld {
   client.done(compactOf('f', { baseSeq: 1, uptoSeq: 2 }))
   client.done(replaceOf('g', { added: world.added(2) }))
   client.done(stageOf('g', world.added(4), world.timeMs + hourMs))
-  bobs.runAs(hashOf('request'), [])
-  client.runAs(hashOf('request'), [createOf('i')])
+  bobs.runAs(markOf('request'), [])
+  client.runAs(markOf('request'), [createOf('i')])
   client.run(createOf('i'))
   return world
 }

@@ -48,7 +48,7 @@ export function writeSessionResult(writer: Writer, { hash, result }: SessionResu
 }
 
 export function writeRequest(writer: Writer, request: RequestState): void {
-  writer.u64(request.ordinal).u64(request.expiryMs)
+  writer.u64(request.ordinal).u64(request.expiryMs).hex(request.print)
   writeResult(writer, request.result)
 }
 

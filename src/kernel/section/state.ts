@@ -106,6 +106,8 @@ export type RequestState = {
   /** Counts the owner's requests: the order in which they are forgotten. */
   readonly ordinal: number
   readonly expiryMs: number
+  /** What was asked: another request under the same id is refused. */
+  readonly print: Digest
   readonly result: CommandResult
 }
 

@@ -164,7 +164,7 @@ export class Channel {
       if (waiting === undefined) break
       if (waiting.isSettled) continue
       room--
-      const one = key.number(waiting.operations, waiting.requestId)
+      const one = key.number(waiting.operations, waiting.request)
       const bytes = one.encoded.length + lengthBytes
       assert(bytes <= batchCommandBytesMax, 'a command fits into a batch')
       const last = batches.at(-1)

@@ -1,7 +1,7 @@
 /** Who is calling, as the layers above see it. */
 import type { Digest, PrincipalId } from '../../base/ids.ts'
 import type { PrincipalKeys } from '../keys/interface.ts'
-import type { CommandResult, Operation } from '../section/interface.ts'
+import type { CommandResult, Operation, RequestMark } from '../section/interface.ts'
 
 /** A caller whose token was opened. Lives in memory only. */
 export type AuthenticatedSession = {
@@ -17,7 +17,7 @@ export type SubmitOptions = {
   /** From now. */
   readonly deadlineMs: number
   readonly signal: AbortSignal
-  readonly requestId?: Digest
+  readonly request?: RequestMark
 }
 
 export interface Sessions {
@@ -44,6 +44,6 @@ export interface Sessions {
     options: SubmitOptions,
   ): Promise<CommandResult>
 
-  /** Keyed hash of an Idempotency-Key together with what it is for. */
+  /** Keyed hash of an Idempotency-Key, and of what is asked under it: for a `RequestMark`. */
   requestIdOf(session: AuthenticatedSession, text: string): Digest
 }

@@ -1,7 +1,8 @@
 /**
- * Request ids: keyed hashes of an application's Idempotency-Key, so that a retry through another
- * Processor is known for one and members learn nothing of the key. The section keeps them by user:
- * so all full tokens of a user, and the user, make the same ones. PROTOCOL 2.9.
+ * Request ids: keyed hashes of an application's Idempotency-Key, and of what it asks under it, so
+ * that a retry through another Processor is known for one, another request is not taken for one,
+ * and members learn nothing of either. The section keeps them by user: so all full tokens of a
+ * user, and the user, make the same ones. PROTOCOL 2.9.
  */
 import { toHex, utf8 } from '../../base/bytes.ts'
 import { domains } from '../../base/domains.ts'

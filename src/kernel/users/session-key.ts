@@ -80,8 +80,8 @@ export class SessionKey {
   }
 
   /** Allot the next sequence number. */
-  number(operations: readonly Operation[], requestId: Command['requestId']): NumberedCommand {
-    const command = { sequence: this.#next++, requestId, operations }
+  number(operations: readonly Operation[], request: Command['request']): NumberedCommand {
+    const command = { sequence: this.#next++, request, operations }
     return { command, encoded: encodeCommand(command) }
   }
 

@@ -255,8 +255,9 @@ test('submit: a request id makes a retry through another Processor harmless', as
   for (const seed of ['a', 'b']) {
     const processor = processorOf(world, seed)
     const session = await signedIn(processor)
-    const requestId = processor.sessions.requestIdOf(session, 'PUT /x key-1')
-    const options = { ...untilDeadline(), requestId }
+    const id = processor.sessions.requestIdOf(session, 'key-1')
+    const print = processor.sessions.requestIdOf(session, 'PUT /x')
+    const options = { ...untilDeadline(), request: { id, print } }
     seqs.push(await processor.sessions.submit(session, operations, options))
   }
   assert.deepEqual(seqs[0], { ok: true, seqs: [1] })

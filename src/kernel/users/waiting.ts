@@ -1,13 +1,12 @@
 /** A caller that waits for its command's result, until its deadline or signal. */
-import type { Digest } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { GroupCode, GroupError } from '../group/index.ts'
-import type { CommandResult, Operation } from '../section/interface.ts'
+import type { CommandResult, Operation, RequestMark } from '../section/interface.ts'
 import type { SubmitOptions } from './interface.ts'
 
 export class Waiting {
   readonly operations: readonly Operation[]
-  readonly requestId: Digest | undefined
+  readonly request: RequestMark | undefined
   /** By the monotonic clock. */
   readonly deadlineAtMs: number
   readonly result: Promise<CommandResult>
@@ -24,9 +23,9 @@ export class Waiting {
     clock: Clock,
     options: SubmitOptions & { readonly operations: readonly Operation[] },
   ) {
-    const { operations, requestId, deadlineMs, signal } = options
+    const { operations, request, deadlineMs, signal } = options
     this.operations = operations
-    this.requestId = requestId
+    this.request = request
     this.deadlineAtMs = clock.monotonicMs() + deadlineMs
     const { promise, resolve, reject } = Promise.withResolvers<CommandResult>()
     this.result = promise
