@@ -377,7 +377,12 @@ test('start: a Processor in which keys are open to others does not start', async
 test('start: the Processor says where its keys rest', async (t) => {
   const cleanup = cleanupOf(t)
   const folder = join(await temporaryFolder(cleanup), 'world')
-  await createWorld({ outFolder: folder, nodeCount: 1, httpPorts: [0] })
+  await createWorld({
+    outFolder: folder,
+    nodeCount: 1,
+    httpPorts: [0],
+    linkAddresses: [`127.0.0.1:${(await freePorts(1, 30_200, []))[0]}`],
+  })
   const program = startProgram(
     'src/cli/main.ts',
     ['processor', 'start', '--data', join(folder, '1')],
