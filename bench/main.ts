@@ -92,6 +92,7 @@ for (const [name, file, what] of [
   ['links', './links.ts', 'one link between two processes, and the bare transport'],
   ['section', './section.ts', 'execution without network, disk or consensus'],
   ['vault', './vault-durability.ts', 'two ways to make blocks durable'],
+  ['vault-start', './vault-start.ts', 'the index of 100,000 blocks from their names at start'],
 ] as const) {
   command
     .command(`${name} [args...]`)

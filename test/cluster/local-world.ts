@@ -20,6 +20,7 @@ import { Namespace } from '../../src/kernel/namespace/index.ts'
 import { blockBytesDefault, encodeAttributes, Files } from '../../src/kernel/objects/index.ts'
 import * as section from '../../src/kernel/section/index.ts'
 import { createSessions, drawWorld } from '../../src/kernel/users/index.ts'
+import type { Crypto } from '../../src/ports/crypto.ts'
 import { Scheduler } from '../../src/simulator/scheduler.ts'
 import { SimLog } from '../../src/simulator/sim-log.ts'
 import { SimProcess } from '../../src/simulator/sim-process.ts'
@@ -29,12 +30,16 @@ export type LocalWorld = {
   readonly filesystem: FileSystem
   readonly context: (more?: Partial<CallContext>) => CallContext
   readonly group: Group
+  /** The layers below the file system, for operations that it would give one at a time. */
+  readonly namespace: Namespace
+  readonly files: Files
+  readonly submit: (operations: readonly section.Operation[]) => Promise<section.CommandResult>
   /** Blocks stored so far, and reads that reached them. */
   readonly counts: { stored: number; read: number; submitted: number }
   state(): section.SectionState
 }
 
-const crypto = createNodeCrypto()
+export const crypto: Crypto = createNodeCrypto()
 
 export async function localWorld(seed: number): Promise<LocalWorld> {
   const random = new SimRandom(seed)
@@ -102,22 +107,24 @@ export async function localWorld(seed: number): Promise<LocalWorld> {
   const computerKey = node.keys.computerKeys.at(-1)
   assert(root && computerKey)
   const fileRandom = random.fork('files')
+  const namespace = new Namespace({
+    crypto,
+    random: random.fork('names'),
+    group,
+    root: root.view.object,
+    everyoneKey: everyoneKeyOf(crypto, computerKey.key),
+  })
+  const files = new Files({
+    crypto,
+    random: fileRandom,
+    group,
+    blocks,
+    wallMs: () => nodeClock.wallMs(),
+  })
   const filesystem = createFileSystem({
     crypto,
-    namespace: new Namespace({
-      crypto,
-      random: random.fork('names'),
-      group,
-      root: root.view.object,
-      everyoneKey: everyoneKeyOf(crypto, computerKey.key),
-    }),
-    files: new Files({
-      crypto,
-      random: fileRandom,
-      group,
-      blocks,
-      wallMs: () => nodeClock.wallMs(),
-    }),
+    namespace,
+    files,
     replicasMax: 1,
     submit: (caller, operations, options) => sessions.submit(caller, operations, options),
     requestIdOf: (caller, text) => sessions.requestIdOf(caller, text),
@@ -129,6 +136,9 @@ export async function localWorld(seed: number): Promise<LocalWorld> {
   return {
     filesystem,
     group,
+    namespace,
+    files,
+    submit: (operations) => sessions.submit(session, operations, { deadlineMs: 60_000, signal }),
     counts,
     state: () => state,
     context: (more = {}) => ({ session, deadline, signal, ...more }),

@@ -207,12 +207,12 @@ export function bounds(subject: HttpSubject): void {
       const answer = answerTo(request)
       for (let count = 0; count < 8; count++) {
         request.write('a')
-        await new Promise((resolve) => setTimeout(resolve, 150))
+        await new Promise((resolve) => setTimeout(resolve, 250))
       }
       request.end()
       assert.equal((await answer).body.toString(), '8')
     },
-    { idleTimeoutMs: 600 },
+    { idleTimeoutMs: 1_500 },
   )
 }
 

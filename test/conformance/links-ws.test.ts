@@ -8,7 +8,7 @@ import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { noiseHandshake } from '../../src/adapters/noise-handshake.ts'
 import { Handshakes } from '../../src/kernel/links/handshake.ts'
-import { channels, type Links } from '../../src/kernel/links/index.ts'
+import { channels, type Links, linkCounters } from '../../src/kernel/links/index.ts'
 import { SimRandom } from '../../src/simulator/sim-random.ts'
 import { realLinks } from './links-process.ts'
 import {
@@ -97,17 +97,21 @@ test('two Processors link over WebSockets and exchange bodies of all sizes', asy
   await Promise.all([a.links.stop(), b.links.stop()])
 })
 
-for (const [what, signal, limitMs] of [
-  ['killed', 'SIGKILL', 500],
-  ['stopped', 'SIGSTOP', 3_000],
+// How soon, to the millisecond, is shown in simulated time (src/kernel/links/links.test.ts: at once
+// and within three seconds). Real sockets show by what it is noticed: the end of the connection,
+// which comes at once, or the silence, for which the margin is what a busy machine needs.
+for (const [what, signal, silentCount] of [
+  ['killed is noticed at once, by the end of its connection', 'SIGKILL', 0],
+  ['stopped is noticed by its silence', 'SIGSTOP', 1],
 ] as const)
-  test(`C91: a real Processor that is ${what} is noticed within ${limitMs} ms`, async () => {
+  test(`C91: a real Processor that is ${what}`, async () => {
     const addresses = await freeAddresses(2)
     const [a, forked] = await Promise.all([started(0, addresses), child(1, addresses)])
     await until(() => a.links.isUp(idOf(1)), 5_000)
     await ask(a.links, 1, pattern(10))
     forked.kill(signal)
-    await until(() => !a.links.isUp(idOf(1)), limitMs)
+    await until(() => !a.links.isUp(idOf(1)), 10_000)
+    assert.equal(a.metrics.of(linkCounters.Silent), silentCount)
     forked.kill('SIGKILL')
     await a.links.stop()
   })

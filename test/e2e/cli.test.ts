@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { freePorts } from '../../src/main/free-ports.ts'
 import { cleanupOf, temporaryFolder } from './folders.ts'
 import { type Finished, type ProgramOptions, startProgram, unosys } from './programs.ts'
 import { waitFor } from './wait.ts'
@@ -326,12 +327,12 @@ test('cli: world create makes folders that processor start needs nothing else fo
     made.processors.map(({ n, role }: { n: number; role: string }) => ({ n, role })),
     [{ n: 1, role: 'member' }],
   )
+  // Only because a world of this machine may have the port that new worlds are given.
+  const linkAddress = `127.0.0.1:${(await freePorts(1, 30_300, []))[0]}`
   const program = startProgram(
     'src/cli/main.ts',
-    ['processor', 'start', '--data', `${out}/1`, '--json'],
-    {
-      cleanup,
-    },
+    ['processor', 'start', '--data', `${out}/1`, '--link-address', linkAddress, '--json'],
+    { cleanup },
   )
   const { api } = await program.event('ready')
   const token = (await readFile(made.tokenFile, 'utf8')).trim()

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eachOf } from '../../tools/tour/transfer.ts'
-import { localWorld } from '../cluster/local-world.ts'
 import { bytesOf, worldForTests } from './tour-world.ts'
 
 const worldOf = worldForTests('large')
@@ -77,33 +76,4 @@ test(`C15: a directory of ${entryCount} entries, made by many clients at all Pro
     assert.equal(new Set(names).size, entryCount)
   }
   assert.equal((await world.at(4).client.stat('/public/many')).size, entryCount)
-})
-
-// At what four Processors on a test machine agree on in a second, this would take a quarter of an
-// hour through them. Here the same file system, namespace and section run over a group of one in
-// this process.
-test('C15: a directory of 100,000 entries is listed in pages, each entry exactly once', async () => {
-  const { filesystem, context } = await localWorld(100)
-  await filesystem.makeDirectory('/public/many', {}, context())
-  const numbers = Array.from({ length: 100_000 }, (_, index) => index)
-  await eachOf(numbers, 512, (index) =>
-    filesystem.makeDirectory(`/public/many/entry ${index}`, {}, context()),
-  )
-  assert.equal((await filesystem.stat('/public/many', context())).size, 100_000)
-  const seen = new Set<string>()
-  let pageCount = 0
-  let cursor: string | undefined
-  do {
-    const at = cursor === undefined ? {} : { cursor }
-    const page = await filesystem.list('/public/many', { countMax: 1_000, ...at }, context())
-    for (const { name } of page.entries) {
-      assert(!seen.has(name), `${name} was listed twice`)
-      seen.add(name)
-    }
-    cursor = page.cursor
-    pageCount++
-  } while (cursor !== undefined)
-  assert.equal(seen.size, 100_000)
-  assert.equal(pageCount, 100)
-  await filesystem.stat('/public/many/entry 99999', context())
 })

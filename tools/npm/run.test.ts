@@ -28,16 +28,18 @@ const skip = runtime === undefined ? `no packaged Node for ${platformName}` : fa
 const binary = process.platform === 'win32' ? 'node.exe' : 'node'
 
 const fakeNpm = `
-const { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } = require('node:fs')
+const { appendFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } = require('node:fs')
 appendFileSync('calls.txt', process.argv.slice(2).join(' ') + '\\n')
 console.log('npm says hello')
-setTimeout(() => {
+const work = () => {
+  if (process.env.FAKE_NPM_UNTIL && !existsSync(process.env.FAKE_NPM_UNTIL)) return setTimeout(work, 20)
   if (process.env.FAKE_NPM === 'fails') process.exit(7)
   rmSync('node_modules', { recursive: true, force: true })
   mkdirSync('node_modules/${runtime}/bin', { recursive: true })
   writeFileSync('node_modules/${runtime}/package.json', '{}')
   symlinkSync(${JSON.stringify(process.execPath)}, 'node_modules/${runtime}/bin/${binary}')
-}, Number(process.env.FAKE_NPM_MS ?? 50))
+}
+setTimeout(work, Number(process.env.FAKE_NPM_MS ?? 50))
 `
 
 type Clone = {
@@ -156,10 +158,18 @@ test('launcher: what npm itself has installed is believed when it is the same', 
 })
 
 test('launcher: several first commands at once install once', { skip }, async (t) => {
-  const { root, run, calls } = cloneProject(t)
-  const all = await Promise.all(
-    [1, 2, 3, 4].map((n) => run(['run.mjs', 'program.ts', String(n)], { FAKE_NPM_MS: '600' })),
-  )
+  const { root, start, calls } = cloneProject(t)
+  // npm works until the three others have said that they wait, however late they come.
+  const until = join(root, 'all-wait')
+  let waitingCount = 0
+  const children = [1, 2, 3, 4].map((n) => {
+    const child = start(['run.mjs', 'program.ts', String(n)], { FAKE_NPM_UNTIL: until })
+    child.stderr?.on('data', (chunk) => {
+      if (String(chunk).includes('waiting for it') && ++waitingCount === 3) writeFileSync(until, '')
+    })
+    return child
+  })
+  const all = await Promise.all(children.map(ended))
   assert.deepEqual(
     all.map(({ code }) => code),
     [0, 0, 0, 0],

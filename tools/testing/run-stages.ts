@@ -1,4 +1,5 @@
 /** Goes through the stages in order and prints how each one went. */
+import { posix } from 'node:path'
 import type { TestOptions } from './arguments.ts'
 import type { TestReport } from './reporter.ts'
 import { type FileResult, runFile } from './run-file.ts'
@@ -60,7 +61,10 @@ async function runTestStage(
         silenceMsMax: stage.silenceMsMax,
         grep: options.grep,
         signal: context.signal,
-        ...(stage.live ? { onReport: (report) => context.print(testLine(report)) } : {}),
+        // Of files that run beside each other, each line says whose it is.
+        ...(stage.live
+          ? { onReport: (report) => context.print(`${testLine(report)}  ${posix.basename(path)}`) }
+          : {}),
       })
       tally.addFile(result)
       printFile(result, { options, context, shown: stage.live })

@@ -15,12 +15,14 @@ export type TestStage = {
   readonly name: string
   /** Folders whose test files belong here, or single test files. */
   readonly places: readonly string[]
-  /** Test files that run at once. One where they start Processors and measure time. */
+  /** Test files that run at once. */
   readonly concurrency: number
   /** A file that reports nothing for this long is taken to hang. */
   readonly silenceMsMax: number
   /** Print each test as it ends: for files that take minutes. */
   readonly live: boolean
+  /** Files that take longest, begun first: whichever is begun last runs alone. */
+  readonly first: readonly string[]
 }
 
 export type Stage = ProgramStage | TestStage
@@ -38,12 +40,22 @@ export const stages: readonly Stage[] = [
   },
   tests('layers', ['tools/layers.test.ts'], { concurrency: 1, minutes: 1 }),
   tests('tidy', ['tools/tidy.test.ts'], { concurrency: 1, minutes: 1 }),
-  tests('unit', ['src', 'tools'], { concurrency: 2, minutes: 2 }),
+  tests('unit', ['src', 'tools'], {
+    ...{ concurrency: 2, minutes: 2 },
+    first: ['src/kernel/consensus/consensus.test.ts', 'src/kernel/placement/placement.test.ts'],
+  }),
   tests('compliance', ['test/compliance'], { concurrency: 2, minutes: 2 }),
   tests('conformance', ['test/conformance'], { concurrency: 2, minutes: 2 }),
-  tests('simulator', ['test/cluster'], { concurrency: 2, minutes: 5 }),
+  tests('simulator', ['test/cluster'], {
+    ...{ concurrency: 2, minutes: 5 },
+    first: ['test/cluster/world-seeds.test.ts', 'test/cluster/large-directory.test.ts'],
+  }),
   tests('regressions', ['test/regressions'], { concurrency: 2, minutes: 5 }),
-  tests('e2e', ['test/e2e'], { concurrency: 1, minutes: 10 }),
+  // Two worlds of four Processors at once, on ports and folders of their own. They mostly wait.
+  tests('e2e', ['test/e2e'], {
+    ...{ concurrency: 2, minutes: 10 },
+    first: ['test/e2e/start.test.ts', 'test/e2e/cli.test.ts'],
+  }),
 ]
 
 /**
@@ -63,8 +75,17 @@ export function testFlags(path: string): readonly string[] {
 
 export const stageNames: readonly string[] = stages.map((stage) => stage.name)
 
-/** The test files of a stage, sorted. */
+/** The test files of a stage: those that take longest, then the others, sorted. */
 export function testFiles(root: string, stage: TestStage): string[] {
+  const { first } = stage
+  const sorted = sortedFiles(root, stage)
+  return [
+    ...first.filter((path) => sorted.includes(path)),
+    ...sorted.filter((path) => !first.includes(path)),
+  ]
+}
+
+function sortedFiles(root: string, stage: TestStage): string[] {
   return stage.places.flatMap((place) => {
     if (place.endsWith('.test.ts')) {
       return listFilesIn(root, posix.dirname(place)).filter((path) => path === place)
@@ -78,9 +99,9 @@ export function testFiles(root: string, stage: TestStage): string[] {
 function tests(
   name: string,
   places: readonly string[],
-  how: { concurrency: number; minutes: number },
+  how: { concurrency: number; minutes: number; first?: readonly string[] },
 ): TestStage {
-  const { concurrency, minutes } = how
+  const { concurrency, minutes, first = [] } = how
   return {
     kind: 'tests',
     name,
@@ -88,5 +109,6 @@ function tests(
     concurrency,
     silenceMsMax: minutes * minuteMs,
     live: minutes > 5,
+    first,
   }
 }
