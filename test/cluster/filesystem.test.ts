@@ -229,6 +229,41 @@ test('bad input: two writers of one file: one content wins whole, both succeed',
   assert.equal([...tail].sort().join(''), 'abcdefghijkl', 'each append is there once')
 })
 
+test('many writers of one new file at once: each succeeds, one content stands whole', async () => {
+  const world = await localWorld(12)
+  const contents = Array.from({ length: 24 }, (_, index) => bytesOf(`content ${index}`))
+  const etags = await Promise.all(contents.map((content) => put(world, '/public/new', content)))
+  assert.equal(new Set(etags).size, contents.length)
+  const got = await get(world, '/public/new')
+  assert(contents.some((content) => Buffer.compare(got, content) === 0))
+  assert.equal(world.counts.stored, contents.length, 'no content is stored twice')
+})
+
+test('directories that every world has are neither removed, renamed nor replaced', async () => {
+  const { filesystem, context } = await localWorld(13)
+  await filesystem.makeVolume('/other', {}, context())
+  for (const path of ['/public', '/home', '/apps']) {
+    for (const attempt of [
+      filesystem.remove(path, {}, context()),
+      filesystem.rename(path, '/elsewhere', {}, context()),
+      filesystem.rename('/other', path, { replace: true }, context()),
+    ]) {
+      await assert.rejects(attempt, code('filesystem/denied'))
+    }
+    assert.equal((await filesystem.stat(path, context())).path, path)
+  }
+  await assert.rejects(filesystem.remove('/', {}, context()), code('filesystem/bad-path'))
+})
+
+test('a directory moved onto one with entries: the refusal names the one that has them', async () => {
+  const world = await localWorld(14)
+  const { filesystem, context } = world
+  await filesystem.makeDirectory('/public/from', {}, context())
+  await put(world, '/public/to/entry', bytesOf('x'), { parents: true })
+  const moved = filesystem.rename('/public/from', '/public/to', { replace: true }, context())
+  await assert.rejects(moved, /^FileError: \/public\/to is a directory with entries$/)
+})
+
 test('conditions: create only, change only what was seen', async () => {
   const world = await localWorld(11)
   const { filesystem, context } = world

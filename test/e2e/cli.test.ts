@@ -271,6 +271,14 @@ test('cli: names cannot command the terminal', async () => {
   assert.equal(lines(text).length, 1)
 })
 
+test('cli: rm -r of the root, or of what every world has, is refused before anything is gone', async () => {
+  await world.client(1).write('/public/kept/file', 'x', { parents: true })
+  for (const path of ['/', '//', '/public', '/public/', '/home', '/apps']) {
+    await fails(1, ['rm', '-r', '/public/kept', path], { code: 2, says: /cannot be|stays/ })
+  }
+  assert.equal(await ok(2, ['cat', '/public/kept/file']), 'x')
+})
+
 test('cli: wrong use is exit code 2 and points to the help', async () => {
   const cases = [
     ['nonsense'],

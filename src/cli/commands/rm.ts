@@ -1,5 +1,7 @@
 import { Command } from 'commander'
+import { fixedDirectories } from '../../base/fixed-directories.ts'
 import { isApiError, type UnosysClient } from '../../sdk/index.ts'
+import { usage } from '../failure.ts'
 import { isFolder, worldPath } from '../paths.ts'
 import { eachParallel, run, type Session, withCommonOptions } from '../run.ts'
 import { printable } from '../units.ts'
@@ -19,17 +21,26 @@ export function rmCommand(): Command {
     .addHelpText('after', help)
     .action(async (paths: string[], flags: Flags, command: Command) => {
       await run(command, async (session) => {
-        for (const path of paths.map(worldPath)) await removeOne(session, path, flags)
+        for (const path of paths.map(removable)) await removeOne(session, path, flags)
       })
     })
 }
 
 const help = `
-An empty directory is removed without -r.
+An empty directory is removed without -r. The root, /public, /home and /apps stay in every world;
+what is in them can be removed.
 
 Examples:
   npx unosys rm /public/a.txt /public/b.txt
   npx unosys rm -r /public/photos`
+
+/** @throws CliError for what stays in every world: before anything, in it or beside it, is gone. */
+function removable(text: string): string {
+  const path = worldPath(text)
+  if (path === '/') throw usage('the root directory cannot be removed')
+  if (fixedDirectories.includes(path)) throw usage(`${path} is part of every world and stays`)
+  return path
+}
 
 async function removeOne(session: Session, path: string, flags: Flags): Promise<void> {
   const { client, signal, say, give, failed } = session

@@ -1,6 +1,7 @@
 /** What all verbs of the file system share: looking up, judging results, checking arguments. */
 
 import { isUnosysError } from '../../base/error.ts'
+import { fixedDirectories } from '../../base/fixed-directories.ts'
 import type { Digest, ObjectId } from '../../base/ids.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import {
@@ -23,6 +24,7 @@ import { FileCode, FileError } from './errors.ts'
 import { directoryKind, etagOf, fileKind } from './info.ts'
 import type { CallContext, Creation, Preconditions } from './interface.ts'
 import { KeyedRequest, type RequestMark } from './keyed-request.ts'
+import { attemptsMax, contendedAttemptsMax } from './limits.ts'
 import { checkPreconditions } from './preconditions.ts'
 
 export type FileSystemOptions = {
@@ -184,6 +186,20 @@ export function requirePlace(resolved: Resolved, verb: string): Place {
   throw new FileError(FileCode.BadPath, `the root directory cannot be ${verb}`, {})
 }
 
+/**
+ * The place of what may go from it.
+ * @throws FileError `filesystem/bad-path` for the root, `filesystem/denied` for a directory that
+ *   every world has.
+ */
+export function requireMovable(resolved: Resolved, verb: string): Place {
+  const place = requirePlace(resolved, verb)
+  const path = joinPath(resolved.names)
+  if (resolved.target === undefined || !fixedDirectories.includes(path)) return place
+  throw new FileError(FileCode.Denied, `${path} is part of every world and cannot be ${verb}`, {
+    path,
+  })
+}
+
 export const isFile = (opened: OpenObject): boolean => opened.view.kind === fileKind
 export const isDirectory = (opened: OpenObject): boolean => opened.view.kind === directoryKind
 
@@ -251,6 +267,17 @@ export async function afterChange<Value>(look: () => Promise<Value>): Promise<Va
     if (!isUnosysError(error)) throw error
     const message = 'the change was made, and what it made could not be read'
     throw new FileError(FileCode.Unconfirmed, message, {}, { cause: error })
+  }
+}
+
+/**
+ * Counts the attempts of a change that meets other writers: as many as the request has time for,
+ * since each that fails means that another one's succeeded.
+ */
+export function* attempts({ deadline }: CallContext): Generator<number> {
+  for (let attempt = 0; attempt < contendedAttemptsMax; attempt++) {
+    if (attempt >= attemptsMax && deadline.leftMs <= 1) return
+    yield attempt
   }
 }
 

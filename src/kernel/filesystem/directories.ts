@@ -11,6 +11,7 @@ import {
   isDirectory,
   isDone,
   requireDirectory,
+  requireMovable,
   requirePlace,
   requireTarget,
 } from './core.ts'
@@ -136,14 +137,14 @@ export async function renamePath(
       return infoOf(crypto, moved.names, moved.target)
     }
     const source = requireTarget(from)
-    const place = requirePlace(from, 'renamed')
+    const place = requireMovable(from, 'renamed')
     checkPreconditions(options, etagOf(source.view))
     if (fromPath === toPath) return infoOf(crypto, from.names, source)
     if (toPath.startsWith(`${fromPath}/`)) {
       throw new FileError(FileCode.Cycle, 'a directory cannot be moved into itself', {})
     }
     const to = await core.resolve(toPath, context)
-    const toPlace = requirePlace(to, 'replaced')
+    const toPlace = requireMovable(to, 'replaced')
     if (to.target !== undefined) {
       if (options.replace !== true)
         throw new FileError(FileCode.Exists, `${toPath} exists already`, {})
@@ -158,7 +159,8 @@ export async function renamePath(
       { place: toPlace, seq: to.entry?.seq ?? 0 },
     )
     const outcome = await core.objectCall(context).submit([operation], context.keyed?.mark)
-    if (!isDone(outcome, fromPath)) continue
+    const isInTheWay = !outcome.ok && outcome.code === 'not-empty'
+    if (!isDone(outcome, isInTheWay ? toPath : fromPath)) continue
     const moved = await afterChange(() => core.require(toPath, context))
     return infoOf(crypto, moved.names, moved.target)
   }
@@ -176,7 +178,7 @@ export async function removePath(
     const found = await core.resolve(path, context)
     if (found.target === undefined && (await core.wasDone(context))) return
     const target = requireTarget(found)
-    const place = requirePlace(found, 'removed')
+    const place = requireMovable(found, 'removed')
     checkPreconditions(options, etagOf(target.view))
     if (found.entry === undefined) continue
     if (isDirectory(target) && target.view.entryCount > 0) {

@@ -6,6 +6,9 @@ export const patchBytesMax = 8 * 1024 * 1024
 /** Attempts of a change to a directory that meets another writer. */
 export const attemptsMax = 8
 
+/** Of a change that must come through among any writers: each is one more command of the group. */
+export const contendedAttemptsMax = 1_000
+
 /** Blocks of one page of a block map. */
 export const blockMapCountMax = 4_096
 

@@ -5,6 +5,7 @@ import { attributesOf } from '../objects/index.ts'
 import { exactly, moving } from './bodies.ts'
 import {
   afterChange,
+  attempts,
   type Call,
   type Core,
   conflict,
@@ -18,7 +19,7 @@ import { makeParents } from './directories.ts'
 import { FileCode, FileError } from './errors.ts'
 import { etagOf, fileKind, infoOf } from './info.ts'
 import type { FileInfo, FileSystem } from './interface.ts'
-import { attemptsMax, cleanupMs } from './limits.ts'
+import { cleanupMs } from './limits.ts'
 import { isConditional } from './preconditions.ts'
 
 type WriteOptions = Parameters<FileSystem['write']>[2]
@@ -36,7 +37,7 @@ export async function writeFile(
   let body: AsyncIterable<Uint8Array> = exactly(request.body, options.expectedBytes)
   if (context.keyed !== undefined) body = context.keyed.taking(body)
   if (options.parents === true) await makeParents(core, parsePath(path), context)
-  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+  for (const _ of attempts(context)) {
     const resolved = await core.resolve(path, context)
     expectResolved(options, resolved)
     const place = requirePlace(resolved, 'written')
@@ -45,8 +46,9 @@ export async function writeFile(
     }
     const outcome = await replaceContent(core, { resolved, path, body }, options, context)
     if ('info' in outcome) return { info: outcome.info, created: false }
-    // Its object went while the content was stored, for another one of that name or for none. The
-    // application's stream is used up; what was stored of it goes into what is there now.
+    // While the content was stored its object went, for another one of that name or for none, or
+    // got other keys. The application's stream is used up; what was stored of it goes into what is
+    // there now.
     body = moving(outcome.again, context.deadline)
   }
   throw conflict(path)
@@ -84,7 +86,7 @@ async function replaceContent(
   if (!done && seenSeq !== undefined) {
     throw new FileError(FileCode.Precondition, `${path} was changed meanwhile`, {})
   }
-  if (!done) throw conflict(path)
+  if (!done) return { again: reread() }
   const wrote = {
     object: view.object,
     seq: seqOf(result, 0),
@@ -196,7 +198,7 @@ async function linkNew(
 ): Promise<Written> {
   const { path, drawn, operations, facts } = request
   const call = core.objectCall(context)
-  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+  for (const attempt of attempts(context)) {
     // What was found then is right nearly always; if it is not, the group says so.
     const resolved = attempt === 0 ? request.found : await core.resolve(path, context)
     expectResolved(options, resolved)

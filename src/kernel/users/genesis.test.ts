@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fastCrypto, realCrypto } from '../../../test/conformance/keys-fixture.ts'
 import { fromUtf8, toHex } from '../../base/bytes.ts'
+import { fixedDirectories } from '../../base/fixed-directories.ts'
 import { nodeIdOf, type Tag } from '../../base/ids.ts'
 import { SimRandom } from '../../simulator/sim-random.ts'
 import {
@@ -128,7 +129,7 @@ test('genesis: each Processor has keys of its own; the computer key alone is sha
 })
 
 test('genesis: the owner opens everything, by token and by passphrase', async () => {
-  const all = ['/', '/public', '/home', '/apps']
+  const all = ['/', ...fixedDirectories]
   assert.deepEqual(opened(drawn, tokenKeys(drawn)), all)
   const user = drawn.genesis.principals.find(({ kind }) => kind === 'user')
   assert.ok(user)
