@@ -8,14 +8,12 @@ import { assert } from '../base/assert.ts'
 import type { HttpRequest } from '../ports/http.ts'
 import { HttpCode, HttpError } from './hono-http-errors.ts'
 
-/** Undefined for a request target that is not a path (`*`, a whole URL). */
 export function requestOf(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   options: { readonly awaitsContinue: boolean },
-): HttpRequest | undefined {
-  const target = incoming.url ?? ''
-  if (!target.startsWith('/')) return undefined
+): HttpRequest {
+  const { target, authority } = targetOf(incoming.url ?? '')
   const mark = target.indexOf('?')
   const gone = new AbortController()
   outgoing.once('close', () => {
@@ -25,7 +23,7 @@ export function requestOf(
     method: (incoming.method ?? '').toUpperCase(),
     path: mark < 0 ? target : target.slice(0, mark),
     query: new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)),
-    headers: headersOf(incoming),
+    headers: headersOf(incoming, authority),
     body: bodyOf(incoming, () => {
       if (options.awaitsContinue && !outgoing.headersSent) outgoing.writeContinue()
     }),
@@ -33,10 +31,21 @@ export function requestOf(
   }
 }
 
+/** A client may name a whole URL; its host then counts, not the header (RFC 9112, 3.2.2). */
+function targetOf(url: string): { readonly target: string; readonly authority?: string } {
+  const match = /^http:\/\/([^/?#]+)(.*)$/i.exec(url)
+  if (match === null) return { target: url }
+  const [, authority = '', rest = ''] = match
+  return { target: rest.startsWith('/') ? rest : `/${rest}`, authority }
+}
+
 const clientGone = (cause?: unknown): HttpError =>
   new HttpError(HttpCode.ClientGone, 'the client is gone', { port: undefined }, { cause })
 
-function headersOf(incoming: IncomingMessage): ReadonlyMap<string, string> {
+function headersOf(
+  incoming: IncomingMessage,
+  authority: string | undefined,
+): ReadonlyMap<string, string> {
   const headers = new Map<string, string>()
   const raw = incoming.rawHeaders
   for (let index = 0; index + 1 < raw.length; index += 2) {
@@ -45,6 +54,7 @@ function headersOf(incoming: IncomingMessage): ReadonlyMap<string, string> {
     const before = headers.get(name)
     headers.set(name, before === undefined ? value : `${before}, ${value}`)
   }
+  if (authority !== undefined) headers.set('host', authority)
   return headers
 }
 

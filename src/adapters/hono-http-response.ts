@@ -2,7 +2,8 @@
  * Sending a response: no more than the socket takes is asked of the body, and whatever goes wrong
  * after the first byte cuts the connection, so that no client takes a part for the whole.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import { assert } from '../base/assert.ts'
 import type { HttpResponse } from '../ports/http.ts'
 
@@ -25,12 +26,14 @@ export async function sendResponse(
   const flat: string[] = []
   for (const [name, value] of headers) flat.push(name, value)
   const declared = contentLengthOf(headers)
+  const isHead = outgoing.req.method === 'HEAD'
   if (declared === undefined && !bodilessStatuses.includes(status)) {
     if (lengthBytes !== undefined) flat.push('content-length', String(lengthBytes))
-    else if (body === undefined) flat.push('content-length', '0')
+    // To HEAD, no body says nothing of how long that of GET is.
+    else if (body === undefined && !isHead) flat.push('content-length', '0')
   }
   if (options.lastOnConnection) flat.push('connection', 'close')
-  const isBodiless = outgoing.req.method === 'HEAD' || bodilessStatuses.includes(status)
+  const isBodiless = isHead || bodilessStatuses.includes(status)
   assert(
     isBodiless || declared === undefined || lengthBytes === undefined || declared === lengthBytes,
     'the declared length is the length of the body',
@@ -75,6 +78,18 @@ async function stream(
 function contentLengthOf(headers: HttpResponse['headers']): number | undefined {
   const found = headers.find(([name]) => name.toLowerCase() === 'content-length')
   return found && Number(found[1])
+}
+
+/** Answer what was never a request, and end the connection. */
+export function sendLast(socket: Socket, { status, headers, body }: HttpResponse): void {
+  const bytes = body instanceof Uint8Array ? body : new Uint8Array(0)
+  const given = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  socket.write(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${given}` +
+      `content-length: ${bytes.length}\r\nconnection: close\r\n\r\n`,
+    'latin1',
+  )
+  socket.end(bytes, () => socket.destroy())
 }
 
 /**

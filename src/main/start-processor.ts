@@ -16,6 +16,7 @@ import { createPinoLog, type LogLevel } from '../adapters/pino-log.ts'
 import { createSqliteJournals } from '../adapters/sqlite-journal.ts'
 import { createWsTransport } from '../adapters/ws-transport.ts'
 import { messageOf } from '../base/error.ts'
+import { refusalOf } from '../kernel/api/index.ts'
 import { createKernel, type Kernel } from '../kernel/kernel.ts'
 import type { HttpLimits } from '../ports/http.ts'
 import type { Log } from '../ports/log.ts'
@@ -115,6 +116,7 @@ async function start(starting: Starting): Promise<RunningProcessor> {
   const kernel = await buildKernel(starting, { log, keys: await keyring.load() })
   const server = createHonoHttpServer({
     onFault: (error) => log.error('a request failed', { why: messageOf(error) }),
+    refusalOf,
   })
   const starter = deferred()
   // Before the kernel starts: a port in use is told before any other Processor hears of this one.

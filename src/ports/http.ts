@@ -5,7 +5,10 @@
 export type HttpRequest = {
   /** Upper case. */
   readonly method: string
-  /** Still percent-encoded, begins with `/`; no query. */
+  /**
+   * Still percent-encoded, without query: begins with `/`. The target of a request that names no
+   * path (`*`) is given as it came.
+   */
   readonly path: string
   readonly query: URLSearchParams
   /** Names in lower case; repeated ones joined by `, `. */
@@ -28,6 +31,9 @@ export type HttpResponse = {
    */
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>
 }
+
+/** Why bytes were refused before they were a whole request. */
+export type HttpRefusal = 'malformed' | 'cut-off' | 'headers-too-large'
 
 export type HttpHandler = (request: HttpRequest) => Promise<HttpResponse>
 

@@ -30,6 +30,9 @@ export const httpStatusOf = {
   'api/no-such-route': 404,
   'api/method-not-allowed': 405,
   'api/unsupported-media': 415,
+  'api/expectation-failed': 417,
+  'api/headers-too-large': 431,
+  'api/not-implemented': 501,
   'api/stopping': 503,
   'api/internal': 500,
 } as const

@@ -26,11 +26,11 @@ const json = (name: Parameters<typeof schemaRef>[0]): JsonObject => ({
 const bytes: JsonObject = { 'application/octet-stream': { schema: {} } }
 
 /** Every route is refused without a token, to foreign pages, and while the Processor stops. */
-const anyRoute = [401, 403, 429, 500, 503]
+const anyRoute = [400, 401, 403, 415, 417, 429, 431, 500, 501, 503]
 
 const status: JsonObject = {
   operationId: 'getStatus',
-  summary: 'How this Processor and its world are',
+  summary: 'How this Processor and its world are (HEAD: the headers alone)',
   responses: {
     '200': { description: 'As this Processor sees it now', content: json('Status') },
     ...problemRefs(405, ...anyRoute),
@@ -39,7 +39,7 @@ const status: JsonObject = {
 
 const openApi: JsonObject = {
   operationId: 'getOpenApi',
-  summary: 'This document',
+  summary: 'This document (HEAD: the headers alone)',
   responses: {
     '200': {
       description: 'OpenAPI 3.1',
@@ -49,6 +49,16 @@ const openApi: JsonObject = {
   },
 }
 
+const readParameters: readonly JsonObject[] = [
+  ...parameterRefs('Range', 'IfRange', 'IfMatch', 'IfNoneMatch', 'DeadlineMs'),
+  ...queryParameters(readQuerySchema, {
+    view: 'What of it: its content (default), its description, or its block map',
+    cursor: 'Of the page before; directories only',
+    limit: 'Entries (at most 1000) or blocks (at most 4096) of a page',
+    fromBlock: 'First block of the page; with `view=blocks`',
+  }),
+]
+
 const get: JsonObject = {
   operationId: 'readFile',
   summary: 'Read a file, list a directory, or look at either',
@@ -57,15 +67,7 @@ const get: JsonObject = {
     'either, `view=blocks` tells which Processors hold the blocks of a file. A reader sees one ' +
     'version of the file to its end, also when it is replaced meanwhile. A body that ends before ' +
     '`Content-Length` is an error that came too late for a status: read again.',
-  parameters: [
-    ...parameterRefs('Range', 'IfRange', 'IfMatch', 'IfNoneMatch', 'DeadlineMs'),
-    ...queryParameters(readQuerySchema, {
-      view: 'What of it: its content (default), its description, or its block map',
-      cursor: 'Of the page before; directories only',
-      limit: 'Entries (at most 1000) or blocks (at most 4096) of a page',
-      fromBlock: 'First block of the page; with `view=blocks`',
-    }),
-  ],
+  parameters: readParameters,
   responses: {
     '200': {
       description: 'The file, a page of the directory, a description, or a page of the block map',
@@ -79,18 +81,18 @@ const get: JsonObject = {
     },
     '206': { description: 'The range asked for', headers: rangedHeaders, content: bytes },
     '304': { description: 'Unchanged: If-None-Match names the current etag' },
-    ...problemRefs(400, 404, 409, 412, 416, ...anyRoute),
+    ...problemRefs(404, 409, 412, 416, ...anyRoute),
   },
 }
 
 const head: JsonObject = {
   operationId: 'statFile',
-  summary: 'Describe a file or directory in headers',
-  parameters: [...parameterRefs('IfNoneMatch', 'DeadlineMs')],
+  summary: 'What GET answers, without the body; of a directory also without its length',
+  parameters: readParameters,
   responses: {
     '200': { description: 'It is there', headers: infoHeaders },
     '304': { description: 'Unchanged: If-None-Match names the current etag' },
-    ...problemRefs(400, 404, 409, ...anyRoute),
+    ...problemRefs(404, 409, 412, ...anyRoute),
   },
 }
 
@@ -114,7 +116,7 @@ const put: JsonObject = {
   responses: {
     '200': { description: 'Replaced', headers: locatedHeaders, content: json('FileInfo') },
     '201': { description: 'Created', headers: locatedHeaders, content: json('FileInfo') },
-    ...problemRefs(400, 404, 409, 412, 413, 422, 507, ...anyRoute),
+    ...problemRefs(404, 409, 412, 413, 422, 507, ...anyRoute),
   },
 }
 
@@ -131,7 +133,7 @@ const patch: JsonObject = {
   requestBody: { required: true, content: { ...json('Change'), ...bytes } },
   responses: {
     '200': { description: 'Done', headers: infoHeaders, content: json('FileInfo') },
-    ...problemRefs(400, 404, 409, 412, 413, 415, 422, 507, ...anyRoute),
+    ...problemRefs(404, 409, 412, 413, 422, 507, ...anyRoute),
   },
 }
 
@@ -141,7 +143,7 @@ const remove: JsonObject = {
   parameters: [...parameterRefs('IfMatch', 'IfNoneMatch', 'IdempotencyKey', 'DeadlineMs')],
   responses: {
     '204': { description: 'Removed' },
-    ...problemRefs(400, 404, 409, 412, 422, ...anyRoute),
+    ...problemRefs(404, 409, 412, 422, ...anyRoute),
   },
 }
 

@@ -90,14 +90,24 @@ const whole = (min: number, max: number): z.ZodType<number> =>
     .regex(/^\d{1,16}$/, 'must be a whole number')
     .pipe(z.coerce.number<string>().int().min(min).max(max))
 
+/**
+ * Of numbers whose bounds are the file system's to check: one code for all that lie outside, also
+ * where the world sets the bound.
+ */
+const bounded = (minimum: number, maximum: number): z.ZodType<number> =>
+  z
+    .string()
+    .regex(/^-?\d{1,15}$/, 'must be a whole number')
+    .pipe(z.coerce.number<string>().int().meta({ minimum, maximum }))
+
 /** `''` stands for a flag without a value. */
 const flag = z
   .enum(['', 'true', 'false', '1', '0'])
   .transform((text) => text !== 'false' && text !== '0')
 
 export const creationQuerySchema = z.strictObject({
-  blockBytes: whole(blockBytesMin, blockBytesMax).optional(),
-  replicas: whole(1, 255).optional(),
+  blockBytes: bounded(blockBytesMin, blockBytesMax).optional(),
+  replicas: bounded(1, 255).optional(),
   parents: flag.optional(),
   kind: z.enum(['file', 'directory', 'volume']).optional(),
 })
@@ -110,7 +120,11 @@ export const readQuerySchema = z.strictObject({
 })
 
 export const patchQuerySchema = z.strictObject({
-  at: z.union([z.literal('end'), whole(0, sizeMax)]).optional(),
+  at: z
+    .union([z.literal('end'), whole(0, sizeMax)], {
+      error: `must be "end", or a whole number from 0 to ${sizeMax}`,
+    })
+    .optional(),
 })
 
 export const emptyQuerySchema = z.strictObject({})

@@ -264,6 +264,18 @@ test('a directory moved onto one with entries: the refusal names the one that ha
   await assert.rejects(moved, /^FileError: \/public\/to is a directory with entries$/)
 })
 
+test('conditions hold for directories and volumes that are made', async () => {
+  const { filesystem, context } = await localWorld(15)
+  const refused = filesystem.makeVolume('/conditional', { ifMatch: '*' }, context())
+  await assert.rejects(refused, code('filesystem/precondition'))
+  const key = { idempotencyKey: 'volume' }
+  const made = await filesystem.makeVolume('/conditional', { ifNoneMatch: '*' }, context(key))
+  const again = await filesystem.makeVolume('/conditional', { ifNoneMatch: '*' }, context(key))
+  assert.equal(again.id, made.id)
+  const other = filesystem.makeVolume('/conditional', { ifNoneMatch: '*' }, context())
+  await assert.rejects(other, code('filesystem/precondition'))
+})
+
 test('conditions: create only, change only what was seen', async () => {
   const world = await localWorld(11)
   const { filesystem, context } = world

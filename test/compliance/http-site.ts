@@ -80,8 +80,8 @@ export function ask(
   return answer
 }
 
-export async function until(condition: () => boolean): Promise<void> {
-  const endMs = performance.now() + 10_000
+export async function until(condition: () => boolean, withinMs = 10_000): Promise<void> {
+  const endMs = performance.now() + withinMs
   while (!condition()) {
     assert.ok(performance.now() < endMs, 'not within the deadline')
     await new Promise((resolve) => setImmediate(resolve))

@@ -9,8 +9,16 @@ import { asFileError, type CallContext, FileCode } from '../filesystem/index.ts'
 import type { AuthenticatedSession } from '../users/interface.ts'
 import { RequestDeadline } from './deadline.ts'
 import { ApiCode, ApiError } from './errors.ts'
-import { fileMethods, filesPrefix, json, pathOf } from './files.ts'
-import { bearerOf, checkDeadline, checkLocal, deadlineOf, idempotencyKeyOf } from './headers.ts'
+import { filesPrefix, json, pathOf } from './file-request.ts'
+import { fileMethods } from './files.ts'
+import {
+  bearerOf,
+  checkDeadline,
+  checkFraming,
+  checkLocal,
+  deadlineOf,
+  idempotencyKeyOf,
+} from './headers.ts'
 import type { ApiOptions } from './interface.ts'
 import { internalProblem, problemOf, problemResponse } from './problems.ts'
 
@@ -63,6 +71,7 @@ async function bounded(options: ApiOptions, request: HttpRequest): Promise<HttpR
   try {
     const session = await deadline.within(options.authenticate(bearerOf(request)))
     checkDeadline(asked)
+    checkFraming(request)
     deadline.mayHaveChanged = request.method !== 'GET' && request.method !== 'HEAD'
     const own = { ...request, body: deadline.received(request.body) }
     const response = await deadline.within(route(options, own, { session, deadline }))
@@ -87,11 +96,11 @@ async function route(
   const { session, deadline } = caller
   const { path, method } = request
   if (path === '/v1/status') {
-    requireMethod(method, ['GET'])
+    requireMethod(method, ['GET', 'HEAD'])
     return json(200, options.status())
   }
   if (path === '/v1/openapi.json') {
-    requireMethod(method, ['GET'])
+    requireMethod(method, ['GET', 'HEAD'])
     return json(200, openApiDocument)
   }
   if (path === filesPrefix || path.startsWith(`${filesPrefix}/`)) {

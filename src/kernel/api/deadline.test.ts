@@ -119,7 +119,7 @@ test('a step without an end of its own is ended: a change may have happened, a l
           if (heeds) signal.addEventListener('abort', () => reject(gone))
         })
       const bench = new Bench(() => ({
-        stat: (_path, context) => stuck(context),
+        read: (_path, _options, context) => stuck(context),
         remove: (_path, _options, context) => stuck(context),
       }))
       const [response, tookMs] = await bench.ask(method)
@@ -132,9 +132,9 @@ test('a step without an end of its own is ended: a change may have happened, a l
 
 test('the look at the token counts, and what it leaves is for the rest', async () => {
   const verbs = (own: Bench): Partial<FileSystem> => ({
-    stat: async (_path, context) => {
+    read: async (_path, _options, context) => {
       await own.step(context, 700)
-      return info
+      return { info, start: 0, end: 0, stream: (async function* () {})() }
     },
   })
   const [late, lateMs] = await new Bench(verbs, (own) => own.pause(400)).ask('HEAD')

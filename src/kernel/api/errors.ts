@@ -10,6 +10,12 @@ export const ApiCode = {
   NoSuchRoute: 'api/no-such-route',
   MethodNotAllowed: 'api/method-not-allowed',
   UnsupportedMedia: 'api/unsupported-media',
+  /** `Expect` asks for what is not known. */
+  ExpectationFailed: 'api/expectation-failed',
+  /** More bytes of headers than are read. */
+  HeadersTooLarge: 'api/headers-too-large',
+  /** A `Transfer-Encoding` other than chunked. */
+  NotImplemented: 'api/not-implemented',
   /** The Processor is shutting down. React: retry at another time. */
   Stopping: 'api/stopping',
   /** A fault of the Processor; its log has the reason under the request's id. */

@@ -1,185 +1,32 @@
-/** `/v1/files/…`: the file system's verbs as HTTP methods on paths. */
-import { emptyBytes, utf8 } from '../../base/bytes.ts'
-import type { HttpRequest, HttpResponse } from '../../ports/http.ts'
-import { blockMapLimitMax, jsonBodyBytesMax, listLimitMax } from '../../wire/limits.ts'
-import { parseWith, type Schema } from '../../wire/parse.ts'
+/** `/v1/files/…`: the file system's verbs as HTTP methods on paths. Reading: `read-file.ts`. */
+import { emptyBytes } from '../../base/bytes.ts'
+import type { HttpRequest } from '../../ports/http.ts'
+import { jsonBodyBytesMax } from '../../wire/limits.ts'
 import {
   changeSchema,
   creationQuerySchema,
   emptyQuerySchema,
   patchQuerySchema,
-  readQuerySchema,
 } from '../../wire/schemas.ts'
-import {
-  type CallContext,
-  FileCode,
-  FileError,
-  type FileInfo,
-  type FileSystem,
-} from '../filesystem/index.ts'
 import { ApiCode, ApiError } from './errors.ts'
-import { type ByteRange, contentLengthOf, preconditionsOf, rangeOf } from './headers.ts'
-import { httpDate } from './http-date.ts'
-
-export type FileRequest = {
-  readonly filesystem: FileSystem
-  readonly request: HttpRequest
-  readonly path: string
-  readonly context: CallContext
-}
-
-type Reply = Promise<HttpResponse>
-
-export const filesPrefix = '/v1/files'
+import {
+  type FileRequest,
+  filesPrefix,
+  infoHeaders,
+  json,
+  parse,
+  parseQuery,
+  type Reply,
+} from './file-request.ts'
+import { contentLengthOf, preconditionsOf } from './headers.ts'
+import { getFile } from './read-file.ts'
 
 export const fileMethods: Readonly<Record<string, (call: FileRequest) => Reply>> = {
   GET: getFile,
-  HEAD: headFile,
+  HEAD: getFile,
   PUT: putFile,
   PATCH: patchFile,
   DELETE: deleteFile,
-}
-
-/**
- * The file system's path of a request path. Each name is percent-decoded once, alone, so that an
- * encoded slash stays inside its name (and is refused there).
- *
- * @throws ApiError for a broken escape or bytes that are not UTF-8.
- */
-export function pathOf(requestPath: string): string {
-  const rest = requestPath.slice(filesPrefix.length)
-  if (rest === '' || rest === '/') return '/'
-  try {
-    const names = rest.split('/').map(decodeURIComponent)
-    if (names.some((name) => name.includes('/'))) {
-      throw new FileError(FileCode.BadPath, 'a name contains an encoded slash', {})
-    }
-    return names.join('/')
-  } catch (error) {
-    if (error instanceof FileError) throw error
-    throw new ApiError(ApiCode.BadRequest, 'the path is not percent-encoded UTF-8', {})
-  }
-}
-
-/** @throws ApiError naming the parameter. */
-export function parseQuery<Value>(schema: Schema<Value>, request: HttpRequest): Value {
-  const given: Record<string, string> = {}
-  for (const [name, value] of request.query) {
-    if (Object.hasOwn(given, name)) {
-      throw new ApiError(ApiCode.BadRequest, `query parameter ${name} is given twice`, {})
-    }
-    Object.defineProperty(given, name, { value, enumerable: true })
-  }
-  return parse(schema, given, 'query')
-}
-
-function parse<Value>(schema: Schema<Value>, given: unknown, where: string): Value {
-  const parsed = parseWith(schema, given)
-  if (parsed.ok) return parsed.value
-  throw new ApiError(ApiCode.BadRequest, `${where}: ${parsed.why}`, {})
-}
-
-export const json = (
-  status: number,
-  body: unknown,
-  headers: readonly (readonly [string, string])[] = [],
-): HttpResponse => ({
-  status,
-  headers: [['content-type', 'application/json'], ['cache-control', 'no-store'], ...headers],
-  body: utf8(JSON.stringify(body)),
-})
-
-const infoHeaders = (info: FileInfo): [string, string][] => [
-  ['etag', info.etag],
-  ['last-modified', httpDate(info.modifiedMs)],
-  ['unosys-kind', info.kind],
-  ['unosys-id', info.id],
-  ['unosys-block-bytes', String(info.blockBytes)],
-  ['unosys-replicas', String(info.replicas)],
-]
-
-async function getFile(call: FileRequest): Reply {
-  const { filesystem, request, path, context } = call
-  const query = parseQuery(readQuerySchema, request)
-  if (query.view === 'info') {
-    const info = await filesystem.stat(path, context)
-    return json(200, info, infoHeaders(info))
-  }
-  if (query.view === 'blocks') {
-    const page = { fromBlock: query.fromBlock ?? 0, countMax: query.limit ?? blockMapLimitMax }
-    return json(200, await filesystem.blockMap(path, page, context))
-  }
-  const wantsListing = query.cursor !== undefined || query.limit !== undefined || path.endsWith('/')
-  if (!wantsListing) {
-    try {
-      return await content(call)
-    } catch (error) {
-      const isDirectory = error instanceof FileError && error.code === FileCode.WrongKind
-      if (!isDirectory) throw error
-    }
-  }
-  const countMax = Math.min(query.limit ?? listLimitMax, listLimitMax)
-  const cursor = query.cursor === undefined ? {} : { cursor: query.cursor }
-  return json(200, await filesystem.list(path, { countMax, ...cursor }, context))
-}
-
-async function content(call: FileRequest): Reply {
-  const { filesystem, request, path, context } = call
-  const { ifMatch, ifNoneMatch } = preconditionsOf(request)
-  const ranged = request.headers.get('range')
-  const ifRange = request.headers.get('if-range')
-  let partial: ByteRange | undefined
-  const opened = await filesystem.read(
-    path,
-    {
-      ...(ifMatch === undefined ? {} : { ifMatch }),
-      range: (size) => {
-        const range = rangeOf(ranged, size)
-        if (range === 'unsatisfiable') {
-          throw new FileError(FileCode.BadRange, `the file has ${size} bytes`, { size })
-        }
-        partial = range
-        return range
-      },
-    },
-    context,
-  )
-  const { info, stream } = opened
-  const headers: [string, string][] = [
-    ...infoHeaders(info),
-    ['accept-ranges', 'bytes'],
-    ['cache-control', 'private, no-cache'],
-    ['content-type', 'application/octet-stream'],
-    ['x-content-type-options', 'nosniff'],
-  ]
-  if (ifNoneMatch !== undefined && (ifNoneMatch === '*' || ifNoneMatch.includes(info.etag))) {
-    return { status: 304, headers: [['etag', info.etag]] }
-  }
-  if (partial !== undefined && ifRange !== undefined && ifRange !== info.etag) {
-    const whole = await filesystem.read(path, { ifMatch: [info.etag] }, context)
-    headers.push(['content-length', String(info.size)])
-    return { status: 200, headers, body: whole.stream }
-  }
-  headers.push(['content-length', String(opened.end - opened.start)])
-  if (partial === undefined) return { status: 200, headers, body: stream }
-  headers.push(['content-range', `bytes ${opened.start}-${opened.end - 1}/${info.size}`])
-  return { status: 206, headers, body: stream }
-}
-
-async function headFile(call: FileRequest): Reply {
-  const { filesystem, request, path, context } = call
-  parseQuery(emptyQuerySchema, request)
-  const info = await filesystem.stat(path, context)
-  const { ifNoneMatch } = preconditionsOf(request)
-  if (ifNoneMatch !== undefined && (ifNoneMatch === '*' || ifNoneMatch.includes(info.etag))) {
-    return { status: 304, headers: [['etag', info.etag]] }
-  }
-  const headers = infoHeaders(info)
-  if (info.kind === 'file') {
-    headers.push(['content-length', String(info.size)], ['accept-ranges', 'bytes'])
-    headers.push(['content-type', 'application/octet-stream'])
-  }
-  return { status: 200, headers }
 }
 
 async function putFile(call: FileRequest): Reply {
@@ -193,7 +40,7 @@ async function putFile(call: FileRequest): Reply {
     await refuseBody(request)
     const info =
       kind === 'volume'
-        ? await filesystem.makeVolume(path, creation, context)
+        ? await filesystem.makeVolume(path, { ...creation, ...conditions }, context)
         : await filesystem.makeDirectory(path, { ...creation, ...conditions }, context)
     return json(201, info, [...infoHeaders(info), ['location', locationOf(info.path)]])
   }

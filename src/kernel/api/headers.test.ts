@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isUnosysError } from '../../base/error.ts'
 import type { HttpRequest } from '../../ports/http.ts'
-import { pathOf } from './files.ts'
+import { pathOf } from './file-request.ts'
 import {
   bearerOf,
   checkDeadline,
+  checkFraming,
   checkLocal,
   contentLengthOf,
   deadlineOf,
@@ -34,7 +35,9 @@ test('C6: foreign Host and Origin headers are refused', () => {
   for (const host of foreign) {
     assert.throws(() => checkLocal(request({ host })), code('api/foreign-host'), host)
   }
-  assert.throws(() => checkLocal(request({})), code('api/foreign-host'))
+  assert.throws(() => checkLocal(request({})), code('api/bad-request'))
+  const two = { host: '127.0.0.1:7300, 127.0.0.1:7300' }
+  assert.throws(() => checkLocal(request(two)), code('api/bad-request'))
   for (const origin of [
     'http://example.org',
     'null',
@@ -86,7 +89,12 @@ test('bad input: negative, overlong and malformed ranges', () => {
   ]) {
     assert.equal(rangeOf(ignored, 10), undefined, String(ignored))
   }
-  assert.equal(rangeOf(`bytes=${'9'.repeat(17)}-`, 10), undefined)
+  // However many digits: RFC 9110 sets no bound on positions.
+  const far = '9'.repeat(400)
+  assert.equal(rangeOf(`bytes=${far}-`, 10), 'unsatisfiable')
+  assert.equal(rangeOf(`bytes=${far}-${far}`, 10), 'unsatisfiable')
+  assert.deepEqual(rangeOf(`bytes=5-${far}`, 10), { start: 5, end: 10 })
+  assert.deepEqual(rangeOf(`bytes=-${far}`, 10), { start: 0, end: 10 })
 })
 
 test('conditions, keys, lengths and deadlines are parsed or refused', () => {
@@ -114,6 +122,24 @@ test('conditions, keys, lengths and deadlines are parsed or refused', () => {
       () => checkDeadline(deadlineOf(request({ 'unosys-deadline-ms': text }))),
       code('api/bad-request'),
     )
+  }
+})
+
+test('bad input: wrappings of a body and expectations that nobody understands are refused', () => {
+  for (const headers of [
+    {},
+    { 'transfer-encoding': 'chunked', expect: '100-continue' },
+    { 'transfer-encoding': 'Chunked', 'content-encoding': 'Identity', expect: '100-Continue' },
+  ]) {
+    checkFraming(request(headers))
+  }
+  for (const [headers, wanted] of [
+    [{ 'transfer-encoding': 'gzip, chunked' }, 'api/not-implemented'],
+    [{ 'content-encoding': 'gzip' }, 'api/unsupported-media'],
+    [{ 'content-encoding': 'identity, gzip' }, 'api/unsupported-media'],
+    [{ expect: 'coffee' }, 'api/expectation-failed'],
+  ] as const) {
+    assert.throws(() => checkFraming(request(headers)), code(wanted))
   }
 })
 

@@ -19,11 +19,13 @@ const hostPattern = /^(127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?$/
  * Only this machine's own programs may ask (C6). The socket is bound to loopback; these two checks
  * keep out pages in the user's browser, which can reach loopback too.
  *
- * @throws ApiError `api/foreign-host`, `api/foreign-origin`
+ * @throws ApiError `api/bad-request`, `api/foreign-host`, `api/foreign-origin`
  */
 export function checkLocal(request: HttpRequest): void {
   const host = request.headers.get('host')?.toLowerCase()
-  if (host === undefined || !hostPattern.test(host)) {
+  // RFC 9112, 3.2: neither none nor several.
+  if (host === undefined || host.includes(',')) throw bad('a request has one Host header')
+  if (!hostPattern.test(host)) {
     throw new ApiError(ApiCode.ForeignHost, 'the Host header must name this machine', {})
   }
   const origin = request.headers.get('origin')
@@ -65,6 +67,29 @@ export function deadlineOf(request: HttpRequest): number | 'malformed' {
 export function checkDeadline(deadlineMs: number | 'malformed'): void {
   if (deadlineMs !== 'malformed') return
   throw bad(`Unosys-Deadline-Ms must be a whole number from ${deadlineMsMin} to ${deadlineMsMax}`)
+}
+
+/**
+ * How the body is wrapped and what is expected of the server: what is not understood is refused, or
+ * a body would be stored in its wrapping.
+ *
+ * @throws ApiError `api/not-implemented`, `api/unsupported-media`, `api/expectation-failed`
+ */
+export function checkFraming({ headers }: HttpRequest): void {
+  const isOther = (name: string, known: string): boolean =>
+    (headers.get(name)?.trim().toLowerCase() ?? known) !== known
+  if (isOther('transfer-encoding', 'chunked')) {
+    const message = 'chunked is the only Transfer-Encoding here'
+    throw new ApiError(ApiCode.NotImplemented, message, {})
+  }
+  if (isOther('content-encoding', 'identity')) {
+    const message = 'bodies are taken as they are: Content-Encoding must be identity, or absent'
+    throw new ApiError(ApiCode.UnsupportedMedia, message, {})
+  }
+  if (isOther('expect', '100-continue')) {
+    const message = '100-continue is the only expectation that is met'
+    throw new ApiError(ApiCode.ExpectationFailed, message, {})
+  }
 }
 
 /** Announced length of the body; undefined when it is chunked. @throws ApiError */
@@ -111,7 +136,7 @@ export function rangeOf(
   text: string | undefined,
   size: number,
 ): ByteRange | 'unsatisfiable' | undefined {
-  const match = /^bytes=(\d{0,16})-(\d{0,16})$/.exec(text?.trim() ?? '')
+  const match = /^bytes=(\d*)-(\d*)$/.exec(text?.trim() ?? '')
   if (match === null) return undefined
   const [, first = '', last = ''] = match
   if (first === '' && last === '') return undefined
@@ -119,6 +144,7 @@ export function rangeOf(
     const count = Math.min(Number(last), size)
     return count === 0 ? 'unsatisfiable' : { start: size - count, end: size }
   }
+  // Positions too large to be exact are all behind the end.
   const start = Number(first)
   const end = last === '' ? size : Math.min(Number(last) + 1, size)
   if (last !== '' && Number(last) < start) return undefined

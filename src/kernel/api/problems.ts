@@ -1,11 +1,12 @@
 /** Errors as RFC 9457 problems. */
+import { assert } from '../../base/assert.ts'
 import { utf8 } from '../../base/bytes.ts'
 import { isUnosysError, type UnosysError } from '../../base/error.ts'
-import type { HttpResponse } from '../../ports/http.ts'
+import type { HttpRefusal, HttpResponse } from '../../ports/http.ts'
 import { httpStatusOf, type PublicCode, retryAfterSeconds } from '../../wire/http-status.ts'
 import type { ProblemBody } from '../../wire/schemas.ts'
 import type { FileCode } from '../filesystem/index.ts'
-import type { ApiCode } from './errors.ts'
+import { ApiCode, ApiError } from './errors.ts'
 
 /** Each code of these layers has a status; a new one without a line in `wire` does not compile. */
 const complete: Record<FileCode | ApiCode, number> = httpStatusOf
@@ -21,10 +22,13 @@ const titles: Readonly<Record<number, string>> = {
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   416: 'Range Not Satisfiable',
+  417: 'Expectation Failed',
   422: 'Unprocessable Content',
   429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
   499: 'Client Closed Request',
   500: 'Internal Server Error',
+  501: 'Not Implemented',
   503: 'Service Unavailable',
   507: 'Insufficient Storage',
 }
@@ -76,6 +80,19 @@ export const internalProblem = (requestId: string): ProblemBody => ({
   request: requestId,
 })
 
+const refusals: Readonly<Record<HttpRefusal, ApiError>> = {
+  malformed: new ApiError(ApiCode.BadRequest, 'this is not a request of HTTP/1.1', {}),
+  'cut-off': new ApiError(ApiCode.BadRequest, 'the request ended before all of it had come', {}),
+  'headers-too-large': new ApiError(ApiCode.HeadersTooLarge, 'the headers are too large', {}),
+}
+
+/** What a client is told whose bytes never became a request: no handler sees those. */
+export function refusalOf(why: HttpRefusal): HttpResponse {
+  const problem = problemOf(refusals[why])
+  assert(problem !== undefined, 'a refusal is a public error')
+  return problemResponse(problem)
+}
+
 export function problemResponse(problem: ProblemBody): HttpResponse {
   const headers: [string, string][] = [
     ['content-type', 'application/problem+json'],
@@ -84,6 +101,9 @@ export function problemResponse(problem: ProblemBody): HttpResponse {
   if (problem.status === 401) headers.push(['www-authenticate', 'Bearer realm="unosys"'])
   if (problem.status === 503 || problem.status === 429) {
     headers.push(['retry-after', String(retryAfterSeconds)])
+  }
+  if (problem.status === 405 && typeof problem.allowed === 'string') {
+    headers.push(['allow', problem.allowed])
   }
   if (problem.status === 416 && typeof problem.size === 'number') {
     headers.push(['content-range', `bytes */${problem.size}`])

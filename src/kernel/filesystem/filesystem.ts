@@ -54,7 +54,9 @@ function changesOf(core: Core, stat: FileSystem['stat']): Changes {
           throw new FileError(FileCode.BadPath, 'a volume lies directly under /', { path })
         }
         const call = core.keyed(context, { ...request, verb: 'MKVOLUME', path: onlyPath(path) })
-        return makeDirectory(core, path, { ...request, volume: true }, call)
+        const options = { ...request, volume: true }
+        const make = (own: Call): Promise<FileInfo> => makeDirectory(core, path, options, own)
+        return change(call, make, () => stat(path, context))
       }),
     write: (path, body, request, context) =>
       translated(() => {
@@ -179,7 +181,7 @@ async function read(
   requireFile(names, target)
   checkPreconditions(options, etagOf(target.view))
   const state = core.options.files.open(target.view, target.keys)
-  const wanted = options.range?.(state.size) ?? { start: 0, end: state.size }
+  const wanted = options.range?.(state.size, etagOf(target.view)) ?? { start: 0, end: state.size }
   const stream = core.options.files.read(state, wanted, core.objectCall(context))
   return { info: fileInfo(names, state), ...wanted, stream: translatedStream(stream) }
 }

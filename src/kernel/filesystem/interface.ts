@@ -83,7 +83,11 @@ export interface FileSystem {
   ): Promise<FileInfo>
 
   /** A volume is a directory under `/` that brings its own defaults. */
-  makeVolume(path: string, options: Creation, context: CallContext): Promise<FileInfo>
+  makeVolume(
+    path: string,
+    options: Creation & Preconditions,
+    context: CallContext,
+  ): Promise<FileInfo>
 
   /**
    * Create or replace a whole file from a stream. Nothing of it is visible before all of it is
@@ -124,9 +128,10 @@ export interface FileSystem {
   read(
     path: string,
     options: Preconditions & {
-      /** Given the size, the half-open range wanted; undefined for all. */
+      /** Given size and etag, the half-open range wanted; undefined for all. */
       readonly range?: (
         size: number,
+        etag: string,
       ) => { readonly start: number; readonly end: number } | undefined
     },
     context: CallContext,
