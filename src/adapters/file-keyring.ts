@@ -7,9 +7,9 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { CodecError } from '../base/codec.ts'
-import { messageOf } from '../base/error.ts'
 import { type Keyring, KeyringCode, KeyringError, type NodeKeys } from '../ports/keyring.ts'
 import { decodeKeyring, encodeKeyring, keyringBytesMax } from './file-keyring-format.ts'
+import { systemReason } from './system-reason.ts'
 
 const ownerOnly = 0o600
 /** Any right of the group or of others. */
@@ -24,7 +24,7 @@ const codeOf = (error: unknown): unknown =>
 /** @param cause a sentence, or the error that says it. */
 function refuse(code: KeyringCode, path: string, cause: unknown): KeyringError {
   const options = cause instanceof Error ? { cause } : undefined
-  return new KeyringError(code, `keyring ${path}: ${messageOf(cause)}`, { path }, options)
+  return new KeyringError(code, `keyring ${path}: ${systemReason(cause)}`, { path }, options)
 }
 
 async function openChecked(path: string): Promise<FileHandle> {
@@ -42,7 +42,7 @@ async function readChecked(path: string): Promise<Uint8Array> {
   try {
     const { mode, size } = await file.stat()
     if (hasPosixRights && (mode & othersMask) !== 0)
-      throw refuse(KeyringCode.Exposed, path, 'others have rights on it; chmod 600 it')
+      throw refuse(KeyringCode.Exposed, path, 'others have rights on it')
     if (size > keyringBytesMax) throw refuse(KeyringCode.Malformed, path, 'too large')
     const { buffer, byteOffset, byteLength } = await file.readFile()
     return new Uint8Array(buffer, byteOffset, byteLength)
@@ -66,13 +66,16 @@ async function load(path: string): Promise<NodeKeys> {
   }
 }
 
+/** What an operator is told at each start. @param whose `this Processor` */
+export const keyringNotice = (whose: string, path: string): string =>
+  `DEVELOPMENT KEYRING: the keys of ${whose} rest in the file ${path}, ` +
+  'guarded by nothing but its file rights.'
+
 /** The keyring in the file `path`, as `writeKeyring` made it. */
 export function createFileKeyring(path: string): Keyring {
   return {
     load: () => load(path),
-    notice:
-      `DEVELOPMENT KEYRING: the keys of this Processor rest in the file ${path}, ` +
-      'guarded by nothing but its file rights.',
+    notice: keyringNotice('this Processor', path),
   }
 }
 

@@ -24,6 +24,7 @@ import { HttpCode, HttpError } from './hono-http-errors.ts'
 import { requestOf } from './hono-http-request.ts'
 import { discardRest, sendLast, sendResponse } from './hono-http-response.ts'
 import { Turns } from './hono-http-turns.ts'
+import { systemReason } from './system-reason.ts'
 
 const loopback = '127.0.0.1'
 /** Both ways, for each stream: fewer wake-ups for the same memory as the socket's own buffers. */
@@ -132,7 +133,7 @@ class Running implements HttpListener {
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) => {
         const code = error.code === 'EADDRINUSE' ? HttpCode.AddressInUse : HttpCode.ListenFailed
-        const message = `${loopback}:${port}: ${error.message}`
+        const message = `${loopback}:${port}: ${systemReason(error)}`
         reject(new HttpError(code, message, { port }, { cause: error }))
       })
       this.#server.listen(port, loopback, () => {

@@ -1,4 +1,5 @@
-import { messageOf, UnosysError } from '../base/error.ts'
+import { UnosysError } from '../base/error.ts'
+import { systemReason } from './system-reason.ts'
 
 export const TransportCode = {
   /** Somebody else listens there. React: tell the operator the address. */
@@ -18,6 +19,6 @@ export function transportError(
   address: string,
   cause: unknown,
 ): TransportError {
-  const message = `${address}: ${messageOf(cause)}`
+  const message = `${address}: ${systemReason(cause)}`
   return new TransportError(code, message, { address }, { cause })
 }

@@ -4,8 +4,8 @@ import { dirname, join, resolve } from 'node:path'
 import { isUnosysError } from '../base/error.ts'
 import { readRunning } from '../main/running-world.ts'
 import { worldFolderDefault, worldPaths } from '../main/world-layout.ts'
-import { UnosysClient } from '../sdk/index.ts'
-import { CliCode, CliError, localError } from './failure.ts'
+import { isApiError, UnosysClient } from '../sdk/index.ts'
+import { CliCode, CliError, localError, usage } from './failure.ts'
 
 export type ConnectOptions = {
   /** From `--api`; else `UNOSYS_API`, else the first Processor of the world. */
@@ -18,25 +18,30 @@ export type ConnectOptions = {
 
 /** @throws CliError `cli/no-token`, `cli/usage`; WorldError when a world is named and not there. */
 export async function connect(options: ConnectOptions): Promise<UnosysClient> {
-  const folder = await worldFolder(options.world)
-  const api = options.api ?? process.env.UNOSYS_API ?? (await firstApi(folder))
-  const token = await tokenOf(folder)
+  const world = await worldFolder(options.world)
+  const api = options.api ?? process.env.UNOSYS_API ?? (await firstApi(world.folder))
+  const token = await tokenOf(world)
   const { timeoutMs } = options
-  return new UnosysClient({
-    api,
-    token,
-    ...(timeoutMs === undefined ? {} : { deadlineMs: timeoutMs }),
-  })
+  const deadline = timeoutMs === undefined ? {} : { deadlineMs: timeoutMs }
+  try {
+    return new UnosysClient({ api, token, ...deadline })
+  } catch (error) {
+    throw isApiError(error, 'sdk/bad-answer') ? usage(error.message) : error
+  }
 }
 
+type WorldFolder = { readonly folder: string; readonly isNamed: boolean }
+
 /** The folder of the world: as told, or the nearest `.unosys` from here upwards. */
-async function worldFolder(told: string | undefined): Promise<string> {
+async function worldFolder(told: string | undefined): Promise<WorldFolder> {
   const named = told ?? process.env.UNOSYS_WORLD
-  if (named !== undefined) return resolve(named)
+  if (named !== undefined) return { folder: resolve(named), isNamed: true }
   for (let folder = process.cwd(); ; folder = dirname(folder)) {
     const candidate = join(folder, worldFolderDefault)
-    if (await isThere(worldPaths(candidate).config)) return candidate
-    if (folder === dirname(folder)) return resolve(worldFolderDefault)
+    if (await isThere(worldPaths(candidate).config)) return { folder: candidate, isNamed: false }
+    if (folder === dirname(folder)) {
+      return { folder: resolve(worldFolderDefault), isNamed: false }
+    }
   }
 }
 
@@ -62,15 +67,19 @@ async function firstApi(folder: string): Promise<string> {
     return `http://127.0.0.1:${processors[0]?.httpPort ?? 0}`
   } catch (error) {
     if (!isUnosysError(error, 'world/missing')) throw error
-    const message =
-      `there is no world in ${folder}: "npx unosys world up" makes one; to use another, give ` +
-      '--world FOLDER, or --api URL and the environment variable UNOSYS_TOKEN'
-    throw new CliError(CliCode.LocalNotFound, message, { folder })
+    throw noWorld(folder)
   }
 }
 
+function noWorld(folder: string): CliError {
+  const message =
+    `there is no world in ${folder}: "npx unosys world up" makes one; to use another, give ` +
+    '--world FOLDER, or --api URL and the environment variable UNOSYS_TOKEN'
+  return new CliError(CliCode.LocalNotFound, message, { folder })
+}
+
 /** From `UNOSYS_TOKEN`, or the world's token file. Never from an option: others could see it. */
-async function tokenOf(folder: string): Promise<string> {
+async function tokenOf({ folder, isNamed }: WorldFolder): Promise<string> {
   const told = process.env.UNOSYS_TOKEN?.trim()
   if (told !== undefined && told !== '') return told
   const path = worldPaths(folder).token
@@ -79,6 +88,7 @@ async function tokenOf(folder: string): Promise<string> {
   } catch (error) {
     const failure = localError(path, error)
     if (failure.code !== CliCode.LocalNotFound) throw failure
+    if (isNamed && !(await isThere(worldPaths(folder).config))) throw noWorld(folder)
     const message = `no token: set the environment variable UNOSYS_TOKEN, or name the folder of the world with --world (looked for ${path})`
     throw new CliError(CliCode.NoToken, message, { path })
   }

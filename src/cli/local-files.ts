@@ -1,7 +1,8 @@
 /** Files and folders of this machine: walked, read and written in streams. */
 import { createReadStream } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolders } from '../main/world-files.ts'
 import { CliCode, CliError, localError } from './failure.ts'
 
 /** Read and written at once; larger pieces do not make it faster. */
@@ -129,7 +130,7 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, path: string): Prom
 /** Make a folder that may be there already. @throws CliError */
 export async function makeLocalFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true })
+    await makeFolders(path)
   } catch (error) {
     throw localError(path, error)
   }

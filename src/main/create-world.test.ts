@@ -50,6 +50,26 @@ async function filesIn(folder: string): Promise<Map<string, Uint8Array>> {
   return found
 }
 
+test('create world: told to stop, it leaves nothing', async () => {
+  const stop = new AbortController()
+  const outFolder = join(freshFolder(), 'inner')
+  const reason = new Error('told to stop')
+  const random = new SimRandom('stopped')
+  // In the middle: when the keys are drawn, or later when files are written.
+  const making = createWorld(
+    optionsOf({ outFolder, signal: stop.signal, ports: { random, clock } }),
+  )
+  stop.abort(reason)
+  await assert.rejects(making, reason)
+  await assert.rejects(readdir(outFolder), { code: 'ENOENT' })
+})
+
+test('create world: a place where the system makes no folders ends it, with a sentence', async (t) => {
+  if (process.platform !== 'linux') return t.skip('/proc is of Linux')
+  const made = createWorld(optionsOf({ outFolder: '/proc/unosys/world' }))
+  await assert.rejects(made, coded('world/unwritable', '/proc/unosys/world: no folder can be made'))
+})
+
 const whole = optionsOf()
 const created = await createWorld(whole)
 

@@ -62,6 +62,8 @@ export type CreateWorldOptions = {
   readonly httpPorts?: readonly number[]
   /** `host:port`, one for each Processor: where it listens and where the others find it. */
   readonly linkAddresses?: readonly string[]
+  /** Ends the making: nothing is left behind then. */
+  readonly signal?: AbortSignal
   /** Made-up ones make a world repeatable. */
   readonly ports?: { readonly crypto?: Crypto; readonly random?: Random; readonly clock?: Clock }
 }
@@ -81,7 +83,8 @@ const nameDefault = 'world'
  * Draw a world and write it to `outFolder`, durable when the promise resolves.
  *
  * @throws WorldError `world/bad-argument`, `world/exists`, `world/not-empty`, `world/incomplete`
- *   (of an earlier try), `world/unwritable` (nothing is left behind, or it is known as unfinished).
+ *   (of an earlier try), `world/unwritable` (nothing is left behind, or it is known as unfinished);
+ *   the reason of `signal`.
  */
 export async function createWorld(options: CreateWorldOptions): Promise<CreatedWorld> {
   const folder = resolve(options.outFolder)
@@ -98,12 +101,16 @@ export async function createWorld(options: CreateWorldOptions): Promise<CreatedW
     { nodeCount, defaultReplicas, createdMs: clock.wallMs(), attributesOf },
   )
   const config = configOf(plan, drawn)
+  const { signal } = options
+  signal?.throwIfAborted()
   await makeFolder(folder)
   await begin(folder, config)
   try {
-    await writeAll(folder, config, drawn)
+    await writeAll(folder, { config, drawn, signal })
   } catch (error) {
-    throw asWorldError(error, folder, await removeAll(folder, config))
+    const left = await removeAll(folder, config)
+    if (left === undefined) signal?.throwIfAborted()
+    throw asWorldError(error, folder, left)
   }
   await finish(folder)
   const { token, passphrase } = worldPaths(folder)
@@ -202,8 +209,17 @@ async function begin(folder: string, config: WorldConfig): Promise<void> {
   }
 }
 
-async function writeAll(folder: string, config: WorldConfig, drawn: DrawnWorld): Promise<void> {
+async function writeAll(
+  folder: string,
+  world: {
+    readonly config: WorldConfig
+    readonly drawn: DrawnWorld
+    readonly signal: AbortSignal | undefined
+  },
+): Promise<void> {
+  const { config, drawn, signal } = world
   for (const [index, { keys }] of drawn.nodes.entries()) {
+    signal?.throwIfAborted()
     const inner = processorFolder(folder, index + 1)
     const paths = processorPaths(inner)
     await makeFolder(inner)

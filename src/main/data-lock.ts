@@ -12,7 +12,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { messageOf } from '../base/error.ts'
+import { systemReason } from '../adapters/system-reason.ts'
 import { StartCode, StartError } from './exit-codes.ts'
 
 const busyCode = 5
@@ -72,7 +72,7 @@ const isBusy = (error: unknown): boolean =>
   error instanceof Error && 'errcode' in error && (Number(error.errcode) & lowByte) === busyCode
 
 function unusable(folder: string, cause: unknown): StartError {
-  const message = `the data folder ${folder} cannot be used: ${messageOf(cause)}; check its rights`
+  const message = `the data folder ${folder} cannot be used: ${systemReason(cause)}; check its rights`
   return new StartError(StartCode.Folder, message, { folder }, { cause })
 }
 

@@ -42,8 +42,11 @@ test('exit codes: what a Processor gave is what its starter gives', () => {
 })
 
 test('sentences: what to do stands behind what is wrong', () => {
-  const error = new UnosysError('http/address-in-use', '127.0.0.1:7300: EADDRINUSE', {})
-  assert.match(sentenceOf(error), /^127\.0\.0\.1:7300: EADDRINUSE: .*--http-port/)
+  const error = new UnosysError('http/address-in-use', '127.0.0.1:7300: in use', {})
+  assert.match(sentenceOf(error), /^127\.0\.0\.1:7300: in use; .*--http-port/)
+  // A Processor's process has said it with its advice: not again.
+  const said = new ProcessorError('http/address-in-use', sentenceOf(error), { exitCode: 10 })
+  assert.equal(sentenceOf(said), sentenceOf(error))
   assert.equal(sentenceOf(new Error('plain')), 'plain')
   assert.equal(sentenceOf('text'), 'text')
 })

@@ -31,7 +31,10 @@ function fail(error: unknown): void {
   const code = error instanceof UnosysError ? error.code : StartCode.Fault
   const exitCode = exitCodeOf(error)
   say({ event: 'failed', code, message: sentenceOf(error), exitCode })
-  process.stderr.write(`unosys processor: ${sentenceOf(error)}\n`)
+  // Whoever looks after it tells what stands on standard output.
+  if (!process.argv.includes('--supervised')) {
+    process.stderr.write(`unosys processor: ${sentenceOf(error)}\n`)
+  }
   process.exitCode = exitCode
 }
 

@@ -1,17 +1,18 @@
 /** Errors of ports as sentences for whoever starts a Processor: what is wrong, and what to do. */
 import { messageOf, UnosysError } from '../base/error.ts'
+import { ProcessorError } from './processor-process.ts'
 
 const adviceOf: Readonly<Record<string, string>> = {
   'http/address-in-use':
-    'the port for the API is in use by another program; stop it, or choose another ' +
-    '(--port for a world, --http-port for one Processor)',
-  'http/listen-failed': 'the port for the API cannot be opened; choose another',
+    'stop that, or choose another port for the API (--port for a world, --http-port for one ' +
+    'Processor)',
+  'http/listen-failed': 'choose another port for the API (--port, --http-port)',
   'transport/address-in-use':
-    'the port for links to other Processors is in use by another program; stop it, or change ' +
-    'linkAddress in processor.json (and in those of the other Processors)',
+    'stop that, or change the address for links to other Processors (linkAddress in ' +
+    'processor.json, and in those of the others)',
   'transport/listen-failed':
-    'the address for links to other Processors cannot be opened; is it one of this machine?',
-  'keyring/exposed': 'take the rights of others away, and consider these keys known to them',
+    'the address for links to other Processors (linkAddress) must be one of this machine',
+  'keyring/exposed': 'chmod 600 it, and consider these keys known to them',
   'keyring/missing': 'restore the keyring from a copy: without it this Processor is lost',
   'keyring/malformed': 'restore the keyring from a copy: without it this Processor is lost',
   'journal/locked': 'another process has it open',
@@ -19,13 +20,15 @@ const adviceOf: Readonly<Record<string, string>> = {
   'disk/full': 'make room on the disk, then start again',
   'disk/denied': 'check who owns the folder, and its rights',
   'world/missing': 'create a world with "npx unosys world create", or name the right folder',
-  'world/unwritable': 'check the rights on the folder, and the room on its disk',
+  'world/unwritable': 'give another folder, or check its rights and the room on its disk',
   'world/unreadable': 'check the rights on the folder',
   'world/other-version': 'start it with that version, or use another folder',
 }
 
 /** What is wrong, from the error, and what to do, where it does not say it itself. */
 export function sentenceOf(error: unknown): string {
-  const advice = error instanceof UnosysError ? adviceOf[error.code] : undefined
-  return advice === undefined ? messageOf(error) : `${messageOf(error)}: ${advice}`
+  // What a Processor's process said is such a sentence already.
+  const isAdvised = error instanceof UnosysError && !(error instanceof ProcessorError)
+  const advice = isAdvised ? adviceOf[error.code] : undefined
+  return advice === undefined ? messageOf(error) : `${messageOf(error)}; ${advice}`
 }

@@ -14,6 +14,7 @@ import { nodeRandom } from '../adapters/node-random.ts'
 import { noiseHandshake } from '../adapters/noise-handshake.ts'
 import { createPinoLog, type LogLevel } from '../adapters/pino-log.ts'
 import { createSqliteJournals } from '../adapters/sqlite-journal.ts'
+import { systemReason } from '../adapters/system-reason.ts'
 import { createWsTransport } from '../adapters/ws-transport.ts'
 import { messageOf } from '../base/error.ts'
 import { refusalOf } from '../kernel/api/index.ts'
@@ -202,7 +203,7 @@ function openLog({ folder, options, closers }: Starting): Log {
     })
     return log
   } catch (error) {
-    const message = `the log ${path} cannot be written: ${messageOf(error)}`
+    const message = `the log ${path} cannot be written: ${systemReason(error)}`
     throw new StartError(StartCode.Folder, message, { path }, { cause: error })
   }
 }

@@ -22,6 +22,8 @@ export type WorldEvent =
       readonly processors: readonly ReadyProcessor[]
       readonly tokenFile: string
       readonly tookMs: number
+      /** One sentence on where the keys rest. */
+      readonly notice: string
     }
   /** A Processor ended by itself. */
   | {

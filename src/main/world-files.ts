@@ -1,7 +1,8 @@
 /** Files written once, durably, and read with a bound. */
 import { constants } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
-import { messageOf } from '../base/error.ts'
+import { mkdir, open, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { systemReason } from '../adapters/system-reason.ts'
 import { WorldCode, WorldError } from './world-errors.ts'
 
 /** For their owner only. */
@@ -22,14 +23,43 @@ export function worldError(
   cause: { readonly message: string } | unknown,
 ): WorldError {
   const options = cause instanceof Error ? { cause } : undefined
-  const text = typeof cause === 'string' ? cause : messageOf(cause)
+  const text = typeof cause === 'string' ? cause : systemReason(cause)
   return new WorldError(code, `${path}: ${text}`, { path }, options)
+}
+
+/**
+ * A folder and those above it, one by one: where the system says that something is missing although
+ * all above is there (`/proc`), Node's own way of making them never comes to an end.
+ *
+ * @throws the system's error.
+ */
+export async function makeFolders(path: string, mode?: number): Promise<void> {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    const parent = dirname(path)
+    const isThere = systemCodeOf(error) === 'EEXIST' && (await isFolder(path))
+    if (isThere) return
+    if (systemCodeOf(error) !== 'ENOENT' || parent === path) throw error
+    if (await isFolder(parent)) throw new Error('no folder can be made there', { cause: error })
+    await makeFolders(parent, mode)
+    await mkdir(path, { mode })
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return false
+    throw error
+  }
 }
 
 /** @throws WorldError `world/unwritable` */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: folderMode })
+    await makeFolders(path, folderMode)
   } catch (error) {
     throw worldError(WorldCode.Unwritable, path, error)
   }

@@ -1,5 +1,6 @@
 /** Brings a world up, creating it first if there is none, and keeps it up until told to stop. */
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
+import { keyringNotice } from '../adapters/file-keyring.ts'
 import { isUnosysError, UnosysError } from '../base/error.ts'
 import { createWorld } from './create-world.ts'
 import { type DataLock, lockFolder } from './data-lock.ts'
@@ -12,7 +13,7 @@ import { removeRunning, writeCurlConfig, writeRunning } from './running-world.ts
 import { sentenceOf } from './sentences.ts'
 import type { ProcessorState, WorldEvent } from './world-events.ts'
 import type { WorldConfig } from './world-format.ts'
-import { httpPortDefault, nodesMax, portMax, worldPaths } from './world-layout.ts'
+import { httpPortDefault, nodesMax, portMax, processorPaths, worldPaths } from './world-layout.ts'
 
 export type WorldUpOptions = {
   /** The world's folder; created with its world if there is none. */
@@ -51,10 +52,14 @@ export async function worldUp(options: WorldUpOptions, view: WorldView): Promise
   let lock: DataLock | undefined
   try {
     const folder = resolve(options.folder)
-    const config = await openOrCreate(folder, options, view)
+    const config = await unlessHurried(openOrCreate(folder, options, view), options.hurry)
     lock = lockFolder(folder, 'a world')
     return await run(folder, { options, view, config })
   } catch (error) {
+    const isTold = [options.signal, options.hurry].some(
+      (told) => told.aborted && error === told.reason,
+    )
+    if (isTold) return stoppedEarly(view)
     if (!(error instanceof UnosysError)) throw error
     const exitCode = exitCodeOfStart(error)
     view.event({ event: 'failed', code: error.code, message: sentenceOf(error), exitCode })
@@ -62,6 +67,25 @@ export async function worldUp(options: WorldUpOptions, view: WorldView): Promise
   } finally {
     lock?.release()
   }
+}
+
+/** What `work` gives, unless the user will not wait for it. @throws the signal's reason. */
+async function unlessHurried<Value>(work: Promise<Value>, hurry: AbortSignal): Promise<Value> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onHurry = (): void => reject(hurry.reason)
+  hurry.addEventListener('abort', onHurry, { once: true })
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    hurry.removeEventListener('abort', onHurry)
+  }
+}
+
+/** Told to stop before there was a world: nothing is running. */
+function stoppedEarly(view: WorldView): number {
+  view.event({ event: 'stopping' })
+  view.event({ event: 'stopped' })
+  return ExitCode.Ok
 }
 
 async function run(
@@ -98,7 +122,9 @@ async function run(
     if (!options.signal.aborted) {
       await published
       const tookMs = Math.round(performance.now() - startedMs)
-      view.event({ event: 'ready', processors: ready, tokenFile, tookMs })
+      const { keyring } = processorPaths(join(folder, 'N'))
+      const notice = keyringNotice('each Processor N', keyring)
+      view.event({ event: 'ready', processors: ready, tokenFile, tookMs, notice })
       await keepUp(processors, options.signal, view)
     }
     view.event({ event: 'stopping' })
@@ -173,6 +199,7 @@ async function create(
   const created = await createWorld({
     outFolder: folder,
     nodeCount,
+    signal: options.signal,
     ...(await chosenPorts({ nodeCount, httpPort })),
   })
   view.event({ event: 'created', world: created.world, tokenFile: created.tokenFile })

@@ -34,6 +34,7 @@ const ready: WorldEvent = {
   })),
   tokenFile: 'w/token',
   tookMs: 1234,
+  notice: 'the keys rest in files',
 }
 const died: WorldEvent = {
   event: 'died',

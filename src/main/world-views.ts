@@ -29,7 +29,8 @@ export const plainView = (output: Output, folder: string): WorldView => ({
     if (text === undefined) return
     if (event.event === 'failed') output.error(`unosys: ${text}\n`)
     else output.write(`${text}\n`)
-    if (event.event === 'ready') output.write(`\n${hintsFor(event, folder).join('\n')}\n\n`)
+    if (event.event !== 'ready') return
+    output.write(`${event.notice}\n\n${hintsFor(event, folder).join('\n')}\n\n`)
   },
 })
 

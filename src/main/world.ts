@@ -14,3 +14,5 @@ try {
   if (!(error instanceof CommanderError)) throw error
   process.exitCode = error.exitCode === 0 ? ExitCode.Ok : ExitCode.Usage
 }
+// What hangs in the system is not worth waiting for: told to stop twice, it ends.
+process.stdout.write('', () => process.exit())

@@ -325,7 +325,7 @@ test('sdk: nobody at the address is an error that says what to look at', async (
   const error = await client.status().catch((caught: unknown) => caught)
   assert(isApiError(error, 'sdk/unreachable'))
   assert.equal(error.status, 0)
-  assert.match(error.message, /is the world up/)
+  assert.match(error.message, /no answer from the Processor at http/)
 })
 
 test('sdk: the signal ends a call, a pause between tries and a body', async () => {

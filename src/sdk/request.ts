@@ -108,7 +108,7 @@ export class Requester {
   #unreachable(cause: unknown): UnosysApiError {
     const reason = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
     const why = reason instanceof Error && reason.message !== '' ? reason.message : codeIn(reason)
-    const message = `no answer from the Processor at ${this.#origin} (${why}); is the world up?`
+    const message = `no answer from the Processor at ${this.#origin} (${why})`
     return new UnosysApiError(SdkCode.Unreachable, message, { status: 0, cause: reason })
   }
 }

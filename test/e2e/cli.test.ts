@@ -89,10 +89,21 @@ test('cli: no token, or a wrong one, is exit code 5 and says what to do', async 
   assert.doesNotMatch(stdout, /--token/)
 })
 
+test('cli: a world that is named and not there is exit code 3, whatever else is given', async () => {
+  const none = join(folder, 'no-world')
+  const wanted = { code: 3, says: /no world in .*no-world/ } as const
+  await fails(1, ['ls', '--world', none], wanted, { env: { UNOSYS_TOKEN: '' } })
+  await fails(1, ['ls', '--world', none, '--api', world.api(1)], wanted, {
+    env: { UNOSYS_TOKEN: '' },
+  })
+})
+
 test('cli: nobody at the address is exit code 4 and says what to do', async () => {
   const api = ['--api', 'http://127.0.0.1:9']
-  await fails(1, ['ls', ...api], { code: 4, says: /is the world up\?.*world up/ })
-  await fails(1, ['ls', '--api', 'nonsense'], { code: 1, says: /not an address/ })
+  await fails(1, ['ls', ...api], { code: 4, says: /no answer.*world up/ })
+  for (const address of ['nonsense', 'ftp://127.0.0.1', '127.0.0.1:7300']) {
+    await fails(1, ['ls', '--api', address], { code: 2, says: /not an address/ })
+  }
 })
 
 test('cli: mkdir, put, ls, stat, mv, cat, rm do what they say', async () => {

@@ -210,6 +210,8 @@ test('start: a port in use is named, and no Processor is left running', async (t
   assert.match(message, /Processor 3/)
   assert(message.includes(String(port + 2)), message)
   assert.match(message, /in use by another program/)
+  assert.equal(message.split('choose another port').length, 2, `advice once: ${message}`)
+  assert.doesNotMatch(message, /EADDRINUSE/)
   const started: number[] = program
     .events()
     .filter(({ event }) => event === 'starting')
@@ -236,7 +238,35 @@ test('start: a folder without rights is told, with its path', async (t) => {
   const program = worldUp(['--data', join(folder, 'closed', 'world')], { cleanup })
   const { code, message } = await failing(program)
   assert.equal(code, 11)
-  assert.match(message, /EACCES.*rights/)
+  assert.match(message, /no right to it.*rights/)
+})
+
+test('start: why one Processor does not start is said once, in words', async (t) => {
+  const cleanup = cleanupOf(t)
+  const folder = await temporaryFolder(cleanup)
+  await writeFile(join(folder, 'file'), 'not a folder')
+  for (const [data, says] of [
+    ['nowhere', 'there is no such file or folder'],
+    ['file', 'is a file'],
+  ] as const) {
+    const args = ['processor', 'start', '--log-stderr', '--data', join(folder, data)]
+    const { code, stdout, stderr } = await startProgram('src/cli/main.ts', args, { cleanup })
+      .finished
+    assert.deepEqual([code, stdout], [3, ''])
+    assert.equal(stderr.trim().split('\n').length, 1, stderr)
+    assert(stderr.includes(says), stderr)
+    assert.equal(stderr.split('world create').length, 2, stderr)
+    assert.doesNotMatch(stderr, /ENOENT|ENOTDIR/)
+  }
+})
+
+test('start: a place where no folder can be made is told at once', async (t) => {
+  if (process.platform !== 'linux') return t.skip('/proc is of Linux')
+  const { code, message } = await failing(
+    worldUp(['--data', '/proc/foo'], { cleanup: cleanupOf(t) }),
+  )
+  assert.equal(code, 11)
+  assert.match(message, /\/proc\/foo: no folder can be made there/)
 })
 
 test('start: a folder with other things in it is not taken for a world', async (t) => {
@@ -355,6 +385,7 @@ test('start: without --json it prints sentences, and commands to try that name n
   assert.match(text, /Created world/)
   assert.match(text, /Processor 4 serves http:\/\/127\.0\.0\.1:\d+/)
   assert.match(text, /curl -K .*curlrc/)
+  assert.equal(text.split('DEVELOPMENT KEYRING').length, 2, 'where the keys rest, once')
   const token = (await readFile(join(folder, 'token'), 'utf8')).trim()
   assert(!text.includes(token))
   program.child.kill('SIGINT')

@@ -34,7 +34,8 @@ export function lsCommand(): Command {
 }
 
 const help = `
-Directories end with a slash. With --json: one object for each entry, unsorted.
+Directories end with a slash. With --json: one object for each entry, unsorted; of an
+empty directory, nothing.
 
 Examples:
   npx unosys ls /public
