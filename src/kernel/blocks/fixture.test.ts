@@ -61,13 +61,15 @@ export const objectKeys: ObjectKeys = createObjectKeys(
 ).keys
 
 export type DamageCode = 'vault/missing' | 'vault/name-changed' | 'vault/content-changed'
-type PutFault = 'vault/full' | 'vault/failed' | 'vault/unusable'
+type PutFault = 'vault/busy' | 'vault/full' | 'vault/failed' | 'vault/unusable'
 
 /** A vault in memory; puts take a while, and what is damaged is forgotten when it is read. */
 export class MemoryVault implements Vault {
   readonly blocks = new Map<string, StoredBlock>()
   readonly damaged = new Map<string, DamageCode>()
   putFault: PutFault | undefined
+  /** No read gets through to the disk. */
+  isBusy = false
   putMs = 1
   readonly #bench: Bench
 
@@ -83,6 +85,7 @@ export class MemoryVault implements Vault {
   }
 
   async get(key: BlockKey): Promise<BlockCopy> {
+    if (this.isBusy) throw new VaultError('vault/busy', 'busy', { what: 'a test' })
     const name = keyText(key)
     const block = this.blocks.get(name)
     const code = this.damaged.get(name) ?? (block === undefined ? 'vault/missing' : undefined)

@@ -51,7 +51,8 @@ export class BlockWriter {
   /**
    * Durable, content and name, when it resolves. Whatever stood under the name is replaced.
    *
-   * @throws VaultError `vault/full`, `vault/failed` (from then on always), `vault/unusable`.
+   * @throws VaultError `vault/full`, `vault/busy`, `vault/unusable`: of this file. `vault/failed`:
+   *   from then on always.
    */
   async write(file: FileToWrite): Promise<void> {
     await this.#guarded(async () => {
@@ -147,6 +148,8 @@ class FolderSyncs {
   }
 }
 
+const refusals: ReadonlySet<string> = new Set([DiskCode.Denied, DiskCode.NotFound, DiskCode.Exists])
+
 /** A disk's error in the vault's words; anything else as it is. */
 function writeError(error: unknown): unknown {
   if (!isUnosysError(error) || error instanceof VaultError) return error
@@ -154,8 +157,11 @@ function writeError(error: unknown): unknown {
   const because = { cause: error }
   if (error.code === DiskCode.Full)
     return new VaultError(VaultCode.Full, `no room for another block: ${what}`, { what }, because)
+  if (error.code === DiskCode.Busy)
+    return new VaultError(VaultCode.Busy, `the disk is busy: ${what}`, { what }, because)
   // Not found: somebody removes folders while we write; nothing that was acknowledged hangs on it.
-  if (error.code === DiskCode.Denied || error.code === DiskCode.NotFound)
+  // Exists: somebody put a folder where the file belongs.
+  if (refusals.has(error.code))
     return new VaultError(VaultCode.Unusable, `the vault may not write: ${what}`, { what }, because)
   return new VaultError(VaultCode.Failed, `the vault's disk failed: ${what}`, { what }, because)
 }
