@@ -106,6 +106,10 @@ export class MemoryVault implements Vault {
     return []
   }
 
+  unproven(): [] {
+    return []
+  }
+
   status(): ReturnType<Vault['status']> {
     const counts = { nameChangedCount: 0, contentChangedCount: 0, missingCount: 0 }
     return { blockCount: this.blocks.size, storedBytes: 0, ...counts }

@@ -60,6 +60,9 @@ export interface Vault {
   /** All keys of a partition, sorted by id, version, hash; for lists and repair. */
   list(partition: number): readonly BlockKey[]
 
+  /** As `list`, but only what this process did not store: known by its name alone. */
+  unproven(partition: number): readonly BlockKey[]
+
   status(): VaultStatus
 
   /** Finish what is queued, sync, close. */

@@ -105,6 +105,10 @@ export class FolderVault implements Vault {
     return this.#index.list(partition)
   }
 
+  unproven(partition: number): readonly BlockKey[] {
+    return this.#index.list(partition, { unproven: true })
+  }
+
   status(): VaultStatus {
     return {
       blockCount: this.#index.count,
