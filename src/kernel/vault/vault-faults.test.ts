@@ -256,7 +256,8 @@ test('a file of a former run is not trusted: a put writes it again, beside it an
   const vault = await vaultOn(disk)
   disk.calls = []
   await vault.put(blockOf(1))
-  assert.deepEqual(disk.calls.slice(1), [
+  const ofBlock = disk.calls.filter((call) => call.includes(path.slice(0, 8)))
+  assert.deepEqual(ofBlock, [
     `remove ${path}.new`,
     `writeSynced ${path}.new`,
     `rename ${path}.new`,

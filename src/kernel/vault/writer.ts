@@ -21,6 +21,7 @@ import { Gate } from './gate.ts'
 import { unfinishedSuffix, vaultFolder } from './layout.ts'
 import { constantModifiedMs, type VaultLimits } from './limits.ts'
 import { Room } from './room.ts'
+import type { Sealings } from './sealings.ts'
 
 const stamp = { modifiedMs: constantModifiedMs }
 
@@ -36,13 +37,15 @@ export type FileToWrite = {
 
 export class BlockWriter {
   readonly #disk: Disk
+  readonly #sealings: Pick<Sealings, 'take'>
   readonly #gate: Gate
   readonly #room: Room
   readonly #folders: FolderSyncs
   #failure: VaultError | undefined
 
-  constructor(disk: Disk, limits: VaultLimits) {
+  constructor(disk: Disk, limits: VaultLimits, sealings: Pick<Sealings, 'take'>) {
     this.#disk = disk
+    this.#sealings = sealings
     this.#gate = new Gate(limits.writesInFlightMax)
     this.#room = new Room(disk, limits)
     this.#folders = new FolderSyncs(disk)
@@ -81,6 +84,7 @@ export class BlockWriter {
 
   async #writeFile(file: FileToWrite): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
+    await this.#sealings.take()
     const parts = file.seal()
     try {
       await this.#place(file, parts)
