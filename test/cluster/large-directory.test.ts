@@ -29,8 +29,8 @@ async function makeByCommands(
   range: { readonly from: number; readonly to: number },
 ): Promise<void> {
   const { namespace, files, context } = world
-  const { session, deadlineMs, signal } = context()
-  const call = { principal: session.keys, deadlineMs, signal }
+  const { session, deadline, signal } = context()
+  const call = { principal: session.keys, deadlineMs: deadline.leftMs, signal }
   const { place } = await namespace.resolve(parsePath(`${directory}/new`), call)
   assert(place)
   const domainKey = await namespace.domainKeyOf(place.directory, call)
