@@ -18,7 +18,10 @@ import { constantModifiedMs } from './limits.ts'
 
 const names = new BlockNames(crypto, blockNameKey)
 /** What a start asks of the disk besides the folders of blocks. */
-const outsideFolders = ['list vault', 'read vault/README.txt', 'syncFolder vault', 'syncFolder ']
+const outsideFolders = [
+  ...['list vault', 'read vault/README.txt', 'read vault/sealings.txt'],
+  ...['syncFolder vault', 'syncFolder '],
+]
 const withCode =
   (code: string) =>
   (error: unknown): boolean =>
