@@ -73,15 +73,35 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 /** Order of two strings by UTF-16 code units: the same on every machine and in every locale. */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-const hexOfByte: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
-  byte.toString(16).padStart(2, '0'),
-)
+/** Character code of each hexadecimal digit. */
+const hexDigits: readonly number[] = Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
 
-/** Lower-case hexadecimal. */
+/** Bytes whose text is made by one call: it takes its characters as arguments. */
+const hexPartBytes = 1_024
+
+/**
+ * Lower-case hexadecimal.
+ *
+ * Made of all characters at once: text that is grown pair by pair stays a tree of its parts, ten
+ * times as large, until somebody uses it as a key, and most ids rest in lists.
+ */
 export function toHex(bytes: Uint8Array): string {
+  if (bytes.length <= hexPartBytes) return hexOfPart(bytes)
   let text = ''
-  for (let index = 0; index < bytes.length; index++) text += hexOfByte[bytes[index] ?? 0]
+  for (let start = 0; start < bytes.length; start += hexPartBytes) {
+    text += hexOfPart(bytes.subarray(start, start + hexPartBytes))
+  }
   return text
+}
+
+function hexOfPart(bytes: Uint8Array): string {
+  const codes = new Array<number>(bytes.length * 2)
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index] ?? 0
+    codes[2 * index] = hexDigits[byte >> 4] ?? 0
+    codes[2 * index + 1] = hexDigits[byte & 15] ?? 0
+  }
+  return String.fromCharCode(...codes)
 }
 
 /** Value of a hexadecimal digit by its character code; 255 for all others. */

@@ -14,8 +14,11 @@ export const waitersPerBatchMax = 32
 /** Batches that a member has waiters for. */
 export const waitedBatchesMax = 16_384
 
-/** Encoded bytes of batches that a member keeps decoded between vote and execution. */
-export const decodedBytesMax = 16 * 1024 * 1024
+/**
+ * Memory of batches that a member keeps decoded between vote and execution, as the section reckons
+ * it: the blocks of several views, full of ordinary commands.
+ */
+export const decodedBytesMax = 64 * 1024 * 1024
 
 /** First and longest pause before a member is asked again. */
 export const retryFirstMs = 50

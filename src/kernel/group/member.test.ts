@@ -94,6 +94,21 @@ test('a submitter hears when its batch is durable here, not when it is executed'
   assert.deepEqual(decodeResults(results ?? utf8('')), [{ ok: true, seqs: [0] }])
 })
 
+test('what was decoded for the vote is kept until it is executed, if its session is known', async () => {
+  const { member, block } = await memberOf(small)
+  const [session, stranger] = [small.newSession(), small.newSession()]
+  block([encodeSignedBatch(session.opening)])
+  const work = (of: typeof session): Uint8Array =>
+    encodeSignedBatch(of.signBatch([of.number([{ op: 'delete', object: someObject }], undefined)]))
+  assert(member.isValid(work(stranger)))
+  assert.equal(member.decodedBytes, 0, 'anybody can sign for a session that nobody opened')
+  const item = work(session)
+  assert(member.isValid(item))
+  assert(member.decodedBytes >= 4 * item.length, 'it takes more than its encoding')
+  block([item])
+  assert.equal(member.decodedBytes, 0)
+})
+
 test('who asks after the block gets the same answer, and nothing is ordered again', async () => {
   const { member, pooled, block } = await memberOf(small)
   const item = encodeSignedBatch(small.newSession().opening)

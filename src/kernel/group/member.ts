@@ -17,6 +17,7 @@ import type { Application, CommittedBlock } from '../consensus/interface.ts'
 import {
   type Answer,
   answer,
+  decodedBytesOf,
   decodeSignedBatch,
   encodeAnswers,
   encodePage,
@@ -110,6 +111,11 @@ export class Member implements Application {
     return this.#state.freedBytes
   }
 
+  /** Memory of what is kept decoded until it is executed, as it is reckoned. */
+  get decodedBytes(): number {
+    return this.#decodedBytes
+  }
+
   /** Load the last snapshot; consensus then replays from the height after the returned one. */
   async restore(): Promise<number> {
     const kept = await this.#snapshots.load()
@@ -127,7 +133,10 @@ export class Member implements Application {
     try {
       const batch = decodeSignedBatch(item)
       if (!isBatchSigned(this.#options.crypto, this.#options.world, batch)) return false
-      this.#remember(this.keyOf(item), batch, item.length)
+      // Anybody can sign for a session that does not exist: nothing of it is kept.
+      if (this.#state.sessions.has(batch.session)) {
+        this.#remember(this.keyOf(item), batch, decodedBytesOf(batch, item.length))
+      }
       return true
     } catch (error) {
       if (isUnosysError(error, 'base/malformed')) return false
