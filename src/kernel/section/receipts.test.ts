@@ -51,7 +51,7 @@ function inflated(world: TestWorld, blockCount: number, count: number): Added {
 const commandsOf = (operations: readonly Operation[]): Command[] =>
   operations.map((one, index) => ({
     sequence: index + 1,
-    requestId: undefined,
+    request: undefined,
     operations: [one],
   }))
 
