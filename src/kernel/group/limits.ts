@@ -64,3 +64,18 @@ export const snapshotHeights = 8_192
 
 /** How long a quorum that disagrees waits for the others' answers before it settles on a height. */
 export const disagreementMs = 100
+
+/** What a seed of the simulator draws small, so that a short run meets it. */
+export type MemberLimits = {
+  readonly historyHeights: number
+  readonly listHeights: number
+  readonly snapshotHeights: number
+  readonly snapshotLogBytes: number
+}
+
+export const memberLimits: MemberLimits = {
+  historyHeights: historyHeightsMax,
+  listHeights: listHeightsMax,
+  snapshotHeights,
+  snapshotLogBytes,
+}
