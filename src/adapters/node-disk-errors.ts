@@ -10,7 +10,15 @@ const codeOf: ReadonlyMap<string, DiskCode> = new Map([
   ['EACCES', DiskCode.Denied],
   ['EPERM', DiskCode.Denied],
   ['EROFS', DiskCode.Denied],
+  ['EMFILE', DiskCode.Busy],
+  ['ENFILE', DiskCode.Busy],
+  ['ENOMEM', DiskCode.Busy],
+  ['EAGAIN', DiskCode.Busy],
 ])
+
+/** A medium that fails, and a folder or a link where a file should be. */
+const unreadableCodes: ReadonlySet<string> = new Set(['EIO', 'EISDIR', 'ELOOP'])
+const inTheWayCodes: ReadonlySet<string> = new Set(['EISDIR', 'ENOTEMPTY', 'ENOTDIR'])
 
 /** The `code` of a system error (`ENOENT` …), empty for anything else. */
 export function systemCodeOf(error: unknown): string {
@@ -21,9 +29,22 @@ export function systemCodeOf(error: unknown): string {
 /** `path` is relative to the data folder; the message of the system stays in `cause`. */
 export function diskError(path: string, error: unknown): DiskError {
   if (error instanceof DiskError) return error
-  const code = codeOf.get(systemCodeOf(error)) ?? DiskCode.Failed
-  return new DiskError(code, `${path}: ${messageOf(error)}`, { path }, { cause: error })
+  return withCode(codeOf.get(systemCodeOf(error)) ?? DiskCode.Failed, path, error)
 }
+
+/** Of reading a whole file. */
+export const readError = (path: string, error: unknown): DiskError =>
+  unreadableCodes.has(systemCodeOf(error))
+    ? withCode(DiskCode.Unreadable, path, error)
+    : diskError(path, error)
+
+export const renameError = (path: string, error: unknown): DiskError =>
+  inTheWayCodes.has(systemCodeOf(error))
+    ? withCode(DiskCode.Exists, path, error)
+    : diskError(path, error)
+
+const withCode = (code: DiskCode, path: string, error: unknown): DiskError =>
+  new DiskError(code, `${path}: ${messageOf(error)}`, { path }, { cause: error })
 
 /** After a failed sync nobody knows what the disk holds: always `disk/failed`, whatever it was. */
 export const syncError = (path: string, error: unknown): DiskError =>

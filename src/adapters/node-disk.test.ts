@@ -1,17 +1,19 @@
 // Goal: what only real files show: rights, links, full devices, file systems without direct writes,
 // and what is left behind after a failure.
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
 import { isUnosysError } from '../base/error.ts'
 import { DiskError } from '../ports/disk.ts'
 import { createNodeDisk } from './node-disk.ts'
 import { openNodeAppend } from './node-disk-append.ts'
 import { writeParts } from './node-disk-calls.ts'
 import { DirectWriter, directFlag } from './node-disk-direct.ts'
-import { diskError, syncError } from './node-disk-errors.ts'
+import { diskError, readError, syncError } from './node-disk-errors.ts'
 
 function tempFolder(context: TestContext, below: string = os.tmpdir()): string {
   const folder = fs.mkdtempSync(path.join(below, 'unosys-disk-'))
@@ -22,7 +24,7 @@ function tempFolder(context: TestContext, below: string = os.tmpdir()): string {
 const failsWith = (promise: Promise<unknown>, code: string): Promise<void> =>
   assert.rejects(promise, (error) => isUnosysError(error, code))
 
-test('what the system says becomes one of five codes, with the path and the cause', () => {
+test('what the system says becomes one code each, with the path and the cause', () => {
   const codes: Record<string, string> = {
     ENOENT: 'disk/not-found',
     EEXIST: 'disk/exists',
@@ -32,7 +34,9 @@ test('what the system says becomes one of five codes, with the path and the caus
     EPERM: 'disk/denied',
     EROFS: 'disk/denied',
     EIO: 'disk/failed',
-    EMFILE: 'disk/failed',
+    EMFILE: 'disk/busy',
+    ENFILE: 'disk/busy',
+    ENOMEM: 'disk/busy',
   }
   for (const [system, code] of Object.entries(codes)) {
     const cause = Object.assign(new Error(`${system}: it went wrong`), { code: system })
@@ -46,6 +50,10 @@ test('what the system says becomes one of five codes, with the path and the caus
     assert.equal(diskError('other', error), error)
   }
   assert.equal(diskError('a', 'thrown text').code, 'disk/failed')
+  const mediumFails = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' })
+  assert.equal(readError('a', mediumFails).code, 'disk/unreadable')
+  const noneLeft = Object.assign(new Error('EMFILE: too many'), { code: 'EMFILE' })
+  assert.equal(readError('a', noneLeft).code, 'disk/busy')
 })
 
 test('files are for their owner only', async (context) => {
@@ -65,7 +73,7 @@ test('a link at the end of a path is not followed', async (context) => {
   fs.writeFileSync(path.join(outside, 'secret'), 'secret')
   fs.symlinkSync(path.join(outside, 'secret'), path.join(folder, 'link'))
   const disk = createNodeDisk(folder)
-  await failsWith(disk.read('link'), 'disk/failed')
+  await failsWith(disk.read('link'), 'disk/unreadable')
   await failsWith(disk.write('link', [Uint8Array.of(1)]), 'disk/failed')
   await failsWith(disk.writeSynced('link', [Uint8Array.of(1)]), 'disk/exists')
   await failsWith(disk.openAppend('link'), 'disk/failed')
@@ -140,6 +148,22 @@ test('more parts than one system call takes all arrive, in order', async (contex
   assert.equal(await writeParts(descriptor, parts), 10_000)
   fs.closeSync(descriptor)
   assert.deepEqual(fs.readFileSync(file), Buffer.concat(parts))
+})
+
+test('no file can be opened: `disk/busy`, and afterwards all is as before', {
+  skip: process.platform !== 'linux' && 'counts open files as Linux does',
+  timeout: 30_000,
+}, async (context) => {
+  const folder = tempFolder(context)
+  const disk = createNodeDisk(folder)
+  await disk.makeFolder('names')
+  await disk.writeSynced('there', [new Uint8Array(4096)])
+  const script = new URL('../../test/compliance/disk-busy.ts', import.meta.url).pathname
+  const shell = 'ulimit -n 64 && exec "$0" "$@"'
+  const { stdout, stderr } = await promisify(execFile)('/bin/sh', [
+    ...['-c', shell, process.execPath, script, folder],
+  ])
+  assert.equal(stdout, 'read writeSynced syncFolder list: disk/busy; then fine\n', stderr)
 })
 
 test('a slot of aligned memory is given back, also after a failure', async (context) => {

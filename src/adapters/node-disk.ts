@@ -14,7 +14,7 @@ import type { AppendFile, Disk, FileStat } from '../ports/disk.ts'
 import { openNodeAppend } from './node-disk-append.ts'
 import { called, openFile, stampFile, syncAll, writeParts } from './node-disk-calls.ts'
 import { DirectWriter, directFlag } from './node-disk-direct.ts'
-import { diskError, syncError, systemCodeOf } from './node-disk-errors.ts'
+import { diskError, readError, renameError, syncError, systemCodeOf } from './node-disk-errors.ts'
 
 type Stamp = { readonly modifiedMs?: number } | undefined
 
@@ -43,12 +43,16 @@ class NodeDisk implements Disk {
     return `${this.#root}${path.sep}${path.sep === '/' ? name : name.replaceAll('/', path.sep)}`
   }
 
-  async #mapped<Value>(name: string, run: (located: string) => Promise<Value>): Promise<Value> {
+  async #mapped<Value>(
+    name: string,
+    run: (located: string) => Promise<Value>,
+    errorOf = diskError,
+  ): Promise<Value> {
     const located = this.#locate(name)
     try {
       return await run(located)
     } catch (error) {
-      throw diskError(name, error)
+      throw errorOf(name, error)
     }
   }
 
@@ -66,14 +70,18 @@ class NodeDisk implements Disk {
   }
 
   read(name: string): Promise<Uint8Array> {
-    return this.#mapped(name, async (located) => {
-      const file = await openFile(located, O_RDONLY | noFollow)
-      try {
-        return await readAll(file, fs.fstatSync(file).size)
-      } finally {
-        fs.closeSync(file)
-      }
-    })
+    return this.#mapped(
+      name,
+      async (located) => {
+        const file = await openFile(located, O_RDONLY | noFollow)
+        try {
+          return await readAll(file, fs.fstatSync(file).size)
+        } finally {
+          fs.closeSync(file)
+        }
+      },
+      readError,
+    )
   }
 
   stat(name: string): Promise<FileStat | undefined> {
@@ -168,7 +176,9 @@ class NodeDisk implements Disk {
 
   rename(from: string, to: string): Promise<void> {
     const target = this.#locate(to)
-    return this.#mapped(from, (located) => called((done) => fs.rename(located, target, done)))
+    const move = (located: string): Promise<void> =>
+      called((done) => fs.rename(located, target, done))
+    return this.#mapped(from, move, renameError)
   }
 
   remove(name: string): Promise<void> {

@@ -23,6 +23,8 @@ const pageBytes = 4096
 const checkpointPages = 1024
 const checkpointPagesMax = 4096
 const transactionBytesMax = 8 * 1024 * 1024
+/** The log is synced with each transaction. */
+const synchronousFull = 2
 const busyCode = 5
 const fullCode = 13
 const lowByte = 0xff
@@ -34,7 +36,8 @@ type Statements = Readonly<
   >
 >
 
-function openStore({ file, bytesMax }: WorkerSettings): DatabaseSync {
+/** @throws when the store is not as durable as `commit` promises, besides SQLite's own errors. */
+export function openStore({ file, bytesMax }: WorkerSettings): DatabaseSync {
   const store = new DatabaseSync(file, { timeout: 0, allowExtension: false })
   store.exec(`PRAGMA page_size = ${pageBytes}`)
   // In exclusive mode the first access takes the lock for good and no shared memory is needed.
@@ -42,11 +45,19 @@ function openStore({ file, bytesMax }: WorkerSettings): DatabaseSync {
   store.exec('PRAGMA journal_mode = WAL')
   store.exec('PRAGMA synchronous = FULL')
   store.exec('PRAGMA fullfsync = ON')
+  // SQLite keeps what it had, without a word, where it cannot or does not know the value.
+  expectSetting(store, 'journal_mode', 'wal')
+  expectSetting(store, 'synchronous', synchronousFull)
   store.exec('PRAGMA trusted_schema = OFF')
   store.exec(`PRAGMA wal_autocheckpoint = ${checkpointPagesMax}`)
   if (bytesMax > 0) store.exec(`PRAGMA max_page_count = ${Math.ceil(bytesMax / pageBytes)}`)
   store.exec('CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID')
   return store
+}
+
+function expectSetting(store: DatabaseSync, name: string, wanted: string | number): void {
+  const [value] = Object.values(store.prepare(`PRAGMA ${name}`).get() ?? {})
+  if (value !== wanted) throw new Error(`${name} is ${String(value)}, not ${wanted}`)
 }
 
 const prepare = (store: DatabaseSync): Statements => ({

@@ -31,6 +31,13 @@ test('hex: there and back, as Node writes it', () => {
   )
 })
 
+test('hex: of long bytes too, whose text is made in parts', () => {
+  for (const length of [1_023, 1_024, 1_025, 2_048, 200_000]) {
+    const bytes = Uint8Array.from({ length }, (_, index) => (index * 7) & 255)
+    assert.equal(toHex(bytes), Buffer.from(bytes).toString('hex'))
+  }
+})
+
 test('hex: only what toHex writes is read', () => {
   for (const text of ['0', 'abc', 'AB', 'aB', '0x', ' 0', '0g', '0/', '0:', '0`', '\u0660\u0661'])
     assert.equal(parseHex(text), undefined, text)

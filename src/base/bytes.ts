@@ -73,15 +73,37 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 /** Order of two strings by UTF-16 code units: the same on every machine and in every locale. */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-const hexOfByte: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
-  byte.toString(16).padStart(2, '0'),
-)
+/** Character code of each hexadecimal digit. */
+const hexDigits = encoder.encode('0123456789abcdef')
 
-/** Lower-case hexadecimal. */
+/** Digits on their way to a text: reused, since every call is synchronous. */
+const hexScratch = new Uint8Array(2_048)
+const hexPartBytes = hexScratch.length / 2
+
+/**
+ * Lower-case hexadecimal.
+ *
+ * Made of all digits at once: text that is grown pair by pair stays a tree of its parts, ten times
+ * as large, until somebody uses it as a key, and most ids rest in lists. The decoder makes it in a
+ * quarter of the time; a call that takes characters as arguments is slow where built-in objects are
+ * frozen.
+ */
 export function toHex(bytes: Uint8Array): string {
+  if (bytes.length <= hexPartBytes) return hexOfPart(bytes)
   let text = ''
-  for (let index = 0; index < bytes.length; index++) text += hexOfByte[bytes[index] ?? 0]
+  for (let start = 0; start < bytes.length; start += hexPartBytes) {
+    text += hexOfPart(bytes.subarray(start, start + hexPartBytes))
+  }
   return text
+}
+
+function hexOfPart(bytes: Uint8Array): string {
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index] ?? 0
+    hexScratch[2 * index] = hexDigits[byte >> 4] ?? 0
+    hexScratch[2 * index + 1] = hexDigits[byte & 15] ?? 0
+  }
+  return strictDecoder.decode(hexScratch.subarray(0, 2 * bytes.length))
 }
 
 /** Value of a hexadecimal digit by its character code; 255 for all others. */

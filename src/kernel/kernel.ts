@@ -29,7 +29,7 @@ import { createApi } from './api/index.ts'
 import { type Blocks, createBlocks } from './blocks/index.ts'
 import { byzBound, createConsensus, quorumOf } from './consensus/index.ts'
 import { createFileSystem } from './filesystem/index.ts'
-import { createGroup, type Group, Member } from './group/index.ts'
+import { createGroup, type Group, Member, type MemberOptions } from './group/index.ts'
 import { everyoneKeyOf, openBlockNameKey } from './keys/index.ts'
 import { createLinks, type Links } from './links/index.ts'
 import { Namespace } from './namespace/index.ts'
@@ -69,6 +69,8 @@ export type KernelOptions = {
   readonly peers: readonly { readonly node: NodeId; readonly address: string }[]
   /** This Processor must stop: its disk failed, or safety was violated. Called once. */
   readonly onFatal: (error: Error) => void
+  /** For the simulator: other limits of a member, and a look at what it executes. */
+  readonly member?: Pick<MemberOptions, 'limits' | 'onExecuted'>
 }
 
 /** The keys on this node do not belong to the world it was started for. */
@@ -222,6 +224,7 @@ async function buildGroup(
     journal,
     initialState: initialState(crypto, genesis),
     pool: (item) => consensus.submit(item),
+    ...options.member,
   })
   const consensus = createConsensus({
     ...base,

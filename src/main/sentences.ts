@@ -18,6 +18,7 @@ const adviceOf: Readonly<Record<string, string>> = {
   'journal/locked': 'another process has it open',
   'journal/full': 'make room on the disk, then start again',
   'disk/full': 'make room on the disk, then start again',
+  'disk/busy': 'raise the limit on open files, or end other programs',
   'disk/denied': 'check who owns the folder, and its rights',
   'world/missing': 'create a world with "npx unosys world create", or name the right folder',
   'world/unwritable': 'give another folder, or check its rights and the room on its disk',

@@ -16,6 +16,16 @@ export const DiskCode = {
   Full: 'disk/full',
   /** Rights are missing. React: tell the operator which path. */
   Denied: 'disk/denied',
+  /**
+   * The system is short of open files or memory for now. Nothing was read or written, and nothing
+   * is known of what lies there. React: refuse this one thing, try again later.
+   */
+  Busy: 'disk/busy',
+  /**
+   * Read: something lies there and does not come back, since the medium reports an error (EIO) or
+   * it is no file. React: count it as damaged.
+   */
+  Unreadable: 'disk/unreadable',
   /** Anything else, a failed sync included. React: stop this node. */
   Failed: 'disk/failed',
 } as const
@@ -41,7 +51,7 @@ export interface Disk {
   makeFolder(path: string): Promise<void>
   /** Names in a folder, sorted by code units; empty for a missing folder. */
   list(path: string): Promise<readonly string[]>
-  /** The whole file. @throws DiskError `disk/not-found`. */
+  /** The whole file. @throws DiskError `disk/not-found`, `disk/unreadable`, `disk/busy`. */
   read(path: string): Promise<Uint8Array>
   stat(path: string): Promise<FileStat | undefined>
   /** Create or replace, parts as if joined, not synced. `modifiedMs` sets the time stamp. */
@@ -64,6 +74,7 @@ export interface Disk {
   syncFolder(path: string): Promise<void>
   /** Open for appending, created if missing. */
   openAppend(path: string): Promise<AppendFile>
+  /** Replaces a file. @throws DiskError `disk/exists` when a folder is in the way. */
   rename(from: string, to: string): Promise<void>
   /** Remove a file; missing is fine. */
   remove(path: string): Promise<void>

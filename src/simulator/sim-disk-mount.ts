@@ -46,6 +46,12 @@ export class SimMount implements Disk {
       throw diskFault(DiskCode.Denied, path, 'permission denied')
   }
 
+  /** What opens a file or folder. @throws DiskError also when none can be opened now. */
+  #admitOpen(path: string): void {
+    this.admit(path)
+    if (this.#disk.faults.busy) throw diskFault(DiskCode.Busy, path, 'too many open files')
+  }
+
   /** Time passes, as long as the faults say. @throws DiskError when the disk went meanwhile. */
   async wait(path: string, options: { readonly sync: boolean }): Promise<void> {
     const { random, faults } = this.#disk
@@ -70,6 +76,13 @@ export class SimMount implements Disk {
     await this.wait(path, { sync: false })
     if ('error' in outcome) throw outcome.error
     return outcome.value
+  }
+
+  #open<Value>(path: string, effect: () => Value): Promise<Value> {
+    return this.#do(path, () => {
+      this.#admitOpen(path)
+      return effect()
+    })
   }
 
   /** The end of a sync, some time after its beginning. */
@@ -119,7 +132,7 @@ export class SimMount implements Disk {
   }
 
   list(path: string): Promise<readonly string[]> {
-    return this.#do(path, () => {
+    return this.#open(path, () => {
       const node = this.#disk.find(path)
       if (node === undefined) return []
       if (node instanceof SimFile) throw diskFault(DiskCode.Failed, path, 'not a folder')
@@ -128,10 +141,12 @@ export class SimMount implements Disk {
   }
 
   read(path: string): Promise<Uint8Array> {
-    return this.#do(path, () => {
-      const file = this.#file(path)
-      if (this.#disk.faults.failingRead) throw diskFault(DiskCode.Failed, path, 'read failed')
-      return file.read()
+    return this.#open(path, () => {
+      const node = this.#disk.find(path)
+      const isFolder = node instanceof SimFolder
+      if (isFolder || this.#disk.faults.failingRead)
+        throw diskFault(DiskCode.Unreadable, path, isFolder ? 'not a file' : 'read failed')
+      return this.#file(path).read()
     })
   }
 
@@ -143,7 +158,7 @@ export class SimMount implements Disk {
   }
 
   write(path: string, parts: Parts, options: Stamp = {}): Promise<void> {
-    return this.#do(path, () => {
+    return this.#open(path, () => {
       const file = this.fileAt(path)
       this.#disk.use(-file.sizeBytes)
       const freeBytes = this.#disk.freeBytes
@@ -155,7 +170,7 @@ export class SimMount implements Disk {
   }
 
   async writeSynced(path: string, parts: Parts, options: Stamp = {}): Promise<void> {
-    const { place, file } = await this.#do(path, () => {
+    const { place, file } = await this.#open(path, () => {
       const place = this.#disk.place(path)
       if (place.folder.names.has(place.name))
         throw diskFault(DiskCode.Exists, path, 'there is one already')
@@ -177,14 +192,14 @@ export class SimMount implements Disk {
   }
 
   async syncFile(path: string): Promise<void> {
-    this.admit(path)
+    this.#admitOpen(path)
     const file = this.#file(path)
     const snapshot = file.snapshot()
     await this.finishSync(path, { done: () => file.synced(snapshot), lost: () => file.poison() })
   }
 
   async syncFolder(path: string): Promise<void> {
-    this.admit(path)
+    this.#admitOpen(path)
     const folder = this.#disk.find(path)
     if (folder === undefined) throw diskFault(DiskCode.NotFound, path, 'no such folder')
     if (folder instanceof SimFile) return this.syncFile(path)
@@ -194,7 +209,7 @@ export class SimMount implements Disk {
   }
 
   openAppend(path: string): Promise<AppendFile> {
-    return this.#do(path, () => new SimAppendFile(this, path, this.fileAt(path)))
+    return this.#open(path, () => new SimAppendFile(this, path, this.fileAt(path)))
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -207,7 +222,7 @@ export class SimMount implements Disk {
       const replaced = target.folder.names.get(target.name)
       if (replaced === node) return
       if (replaced instanceof SimFolder || (replaced !== undefined && node instanceof SimFolder))
-        throw diskFault(DiskCode.Failed, to, 'a folder is in the way')
+        throw diskFault(DiskCode.Exists, to, 'a folder is in the way')
       if (replaced !== undefined) this.#disk.use(-replaced.sizeBytes)
       this.#disk.tree.rename(source, target, node)
     })

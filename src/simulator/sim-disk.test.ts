@@ -390,7 +390,27 @@ test('fault failing read', async () => {
   const mount = disk.mount()
   await mount.write('file', [patterned(1)])
   disk.faults.failingRead = true
-  await failsWith(mount.read('file'), 'disk/failed')
+  await failsWith(mount.read('file'), 'disk/unreadable')
+})
+
+test('fault busy: what opens a file fails, and nothing of it was done', async () => {
+  const disk = new SimDisk({ random: new SimRandom(1) })
+  const mount = disk.mount()
+  await mount.write('file', [patterned(1)])
+  disk.faults.busy = true
+  const opening: (() => Promise<unknown>)[] = [
+    () => mount.read('file'),
+    () => mount.list(''),
+    () => mount.write('file', []),
+    () => mount.writeSynced('new', []),
+    () => mount.syncFile('file'),
+    () => mount.syncFolder(''),
+    () => mount.openAppend('log'),
+  ]
+  for (const open of opening) await failsWith(open(), 'disk/busy')
+  disk.faults.busy = false
+  assert.deepEqual(await mount.list(''), ['file'])
+  assert.deepEqual(await mount.read('file'), patterned(1))
 })
 
 test('fault rot: one bit of one byte, for good', async () => {

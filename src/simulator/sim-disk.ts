@@ -25,8 +25,10 @@ export type DiskFaults = {
   denied: readonly string[]
   /** Syncs fail, and what they were to make durable is lost for the disk. */
   failingSync: boolean
-  /** Reads fail. */
+  /** Reads find an error of the medium. */
   failingRead: boolean
+  /** No file and no folder can be opened: there are too many open ones. */
+  busy: boolean
   /** How long each operation takes, and a sync on top; needs a mount with a clock. */
   delayMs: Range
   syncDelayMs: Range
@@ -42,6 +44,7 @@ export class SimDisk {
     denied: [],
     failingSync: false,
     failingRead: false,
+    busy: false,
     delayMs: { min: 0.02, max: 0.2 },
     syncDelayMs: { min: 0.2, max: 2 },
   }

@@ -6,19 +6,26 @@
  * Promises: each file was a linearizable register to all applications, and one more a log to which
  * they append; no content was ever torn or
  * mixed; nothing acknowledged is lost; after the trouble every Processor comes back, catches up,
- * and holds what it should; no Processor, all of them correct, is reported for more than being late
+ * and holds what it should; all members came to the same state at each height, and it comes
+ * back from a snapshot; no Processor, all of them correct, is reported for more than being late
  * or for not having a block. The budget of events is a promise too: no storm.
  */
 import { equalBytes } from '../base/bytes.ts'
 import { UnosysError } from '../base/error.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { Handshake } from '../ports/handshake.ts'
-import type { SimRandom } from './sim-random.ts'
+import { SimRandom } from './sim-random.ts'
 import type { TraceListener } from './trace.ts'
 import { SimWorld } from './world.ts'
 import { absent, logPath, WorldClient } from './world-clients.ts'
-import { drawWorldFaults, namesOfWorldFaults, type WorldFaults } from './world-faults.ts'
+import {
+  drawMemberLimits,
+  drawWorldFaults,
+  namesOfWorldFaults,
+  type WorldFaults,
+} from './world-faults.ts'
 import { logFault } from './world-log.ts'
+import type { SimProcessor } from './world-processor.ts'
 import { type RegisterOperation, registerFault } from './world-register.ts'
 
 export type ChaosOptions = {
@@ -47,6 +54,8 @@ export type ChaosReport = {
   readonly acknowledgedCount: number
   readonly answeredReadCount: number
   readonly height: number
+  /** By all members. */
+  readonly snapshotCount: number
 }
 
 /** A promise that was not kept. */
@@ -61,6 +70,8 @@ const pauseMsMax = 300
 const workMsMax = 600_000
 const recoveryMsMax = 60_000
 const eventCountMax = 1_500_000
+/** Of the snapshots of seeds with crashes. */
+const snapshotCrashChance = 0.3
 
 export class WorldChaos {
   readonly world: SimWorld
@@ -70,6 +81,7 @@ export class WorldChaos {
   readonly #fileCount: number
   #isTroubled = true
   #crashCount = 0
+  #snapshotCount = 0
 
   private constructor(world: SimWorld, options: ChaosOptions, faults: WorldFaults) {
     const { clientCount = 3, operationCount = 14, fileCount = 2 } = options
@@ -92,7 +104,8 @@ export class WorldChaos {
   }
 
   static async create(options: ChaosOptions): Promise<WorldChaos> {
-    const world = await SimWorld.create(options)
+    const memberLimits = drawMemberLimits(new SimRandom(options.seed, 'limits'))
+    const world = await SimWorld.create({ ...options, memberLimits })
     const dice = world.random.fork('faults')
     const faults = options.faults ?? drawWorldFaults(dice, options.nodeCount)
     return new WorldChaos(world, options, faults)
@@ -114,6 +127,7 @@ export class WorldChaos {
     const recoveryMs = await this.#heal()
     await this.#readEverywhere()
     await this.#checkLog()
+    await world.until(() => this.#isAtRest(), { timeMsMax: recoveryMsMax, eventCountMax })
     this.#check()
     return {
       seed: this.#options.seed,
@@ -126,6 +140,7 @@ export class WorldChaos {
       acknowledgedCount: sum(this.#clients.map((client) => client.acknowledgedCount)),
       answeredReadCount: sum(this.#clients.map((client) => client.answeredReadCount)),
       height: this.#height,
+      snapshotCount: this.#snapshotCount,
     }
   }
 
@@ -156,6 +171,7 @@ export class WorldChaos {
     }
     this.#often(partitionEveryMs, world.random.fork('partitions'), (one) => this.#partition(one))
     this.#often(crashEveryMs, world.random.fork('crashes'), (one) => this.#crash(one))
+    this.#crashAtSnapshots(world.random.fork('snapshots'))
     this.#often(freezeEveryMs, world.random.fork('freezes'), (one) => this.#freeze(one))
   }
 
@@ -180,9 +196,27 @@ export class WorldChaos {
   }
 
   #crash(dice: SimRandom): void {
+    this.#crashOne(dice.pick(this.world.processors), dice)
+  }
+
+  /** Some members go while a snapshot is on its way to the disk. */
+  #crashAtSnapshots(dice: SimRandom): void {
+    const { scheduler } = this.world
+    this.world.onSnapshot = (processor) => {
+      this.#snapshotCount++
+      const isTime = this.#isTroubled && this.#faults.crashEveryMs !== undefined
+      if (!isTime || !dice.happens(snapshotCrashChance)) return
+      const afterMs = dice.between({ min: 0, max: this.#faults.diskMs.max })
+      const crash = (): void => {
+        if (this.#isTroubled) this.#crashOne(processor, dice)
+      }
+      scheduler.after(afterMs, crash, 'trouble')
+    }
+  }
+
+  #crashOne(processor: SimProcessor, dice: SimRandom): void {
     const { processors, scheduler } = this.world
     const downCount = processors.filter(({ isUp }) => !isUp).length
-    const processor = dice.pick(processors)
     const power = dice.happens(this.#faults.powerChance)
     const silent = dice.happens(0.3)
     const backMs = dice.between({ min: 10, max: 3_000 })
@@ -260,6 +294,9 @@ export class WorldChaos {
   }
 
   #check(): void {
+    const members = this.world.processors.filter(({ kernel }) => kernel.status().role === 'member')
+    const disagreement = this.world.agreement.faultAtRest(members.map(({ n }) => n))
+    if (disagreement !== undefined) throw this.#broken(disagreement)
     for (const { faults } of this.#clients) {
       const [fault] = faults
       if (fault !== undefined) throw this.#broken(fault.what)

@@ -7,6 +7,7 @@
  * processes and cut power take nothing that was acknowledged, because it was synced before; a
  * frozen process is a slow one.
  */
+import { type MemberLimits, memberLimits } from '../kernel/group/index.ts'
 import type { Range, SimRandom } from './sim-random.ts'
 import { calmWeather, type Weather } from './weather.ts'
 
@@ -61,6 +62,21 @@ export function drawWorldFaults(random: SimRandom, nodeCount: number): WorldFaul
     powerChance: some(0.5) ? 0.5 : 0,
     downMax: some(0.3) ? nodeCount : faultsMax,
     clockSkewMs: some(0.3) ? between(10, 800) : 0,
+  }
+}
+
+/**
+ * Limits of the members, so small in most seeds that a short run writes snapshots, forgets states
+ * that readers still ask for, and lists what was added in several pages. Equal for all members.
+ */
+export function drawMemberLimits(random: SimRandom): MemberLimits {
+  const between = (min: number, max: number): number => min + random.below(max - min + 1)
+  const or = (usual: number, small: number): number => (random.happens(0.75) ? small : usual)
+  return {
+    historyHeights: or(memberLimits.historyHeights, between(4, 16)),
+    listHeights: or(memberLimits.listHeights, between(1, 4)),
+    snapshotHeights: or(memberLimits.snapshotHeights, between(2, 12)),
+    snapshotLogBytes: or(memberLimits.snapshotLogBytes, between(2_000, 20_000)),
   }
 }
 

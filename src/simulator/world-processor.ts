@@ -4,7 +4,7 @@
  */
 import { UnosysError } from '../base/error.ts'
 import type { NodeId } from '../base/ids.ts'
-import { createKernel, type Kernel } from '../kernel/kernel.ts'
+import { createKernel, type Kernel, type KernelOptions } from '../kernel/kernel.ts'
 import type { Genesis } from '../kernel/section/index.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { Handshake } from '../ports/handshake.ts'
@@ -28,6 +28,8 @@ export type WorldParts = {
   readonly handshake: Handshake
   readonly genesis: Genesis
   readonly peers: readonly { readonly node: NodeId; readonly address: string }[]
+  /** Of Processor `n`, where it is a member. */
+  readonly memberOptions: (n: number) => NonNullable<KernelOptions['member']>
   /** A Processor stopped by itself, or could not start. */
   readonly onFailure: (processor: SimProcessor, error: Error) => void
 }
@@ -137,6 +139,7 @@ export class SimProcessor {
         linkAddress: addressOf(this.n),
         peers,
         onFatal: (error) => this.#failed(run, error),
+        member: this.#parts.memberOptions(this.n),
       },
     )
     if (isOver(run)) return

@@ -6,6 +6,7 @@
  * Crypto and handshake are handed in: the simulator itself imports nothing but the kernel. Most
  * seeds take `quickCrypto`.
  */
+import { type Executed, type MemberLimits, memberLimits } from '../kernel/group/index.ts'
 import { blockBytesDefault, encodeAttributes } from '../kernel/objects/index.ts'
 import { type DrawnWorld, drawWorld } from '../kernel/users/index.ts'
 import type { Crypto } from '../ports/crypto.ts'
@@ -16,6 +17,7 @@ import { SimNetwork } from './sim-network.ts'
 import { SimRandom } from './sim-random.ts'
 import { type TraceListener, TraceRecorder } from './trace.ts'
 import type { Weather } from './weather.ts'
+import { WorldAgreement } from './world-agreement.ts'
 import { exchange, type SimCall, type SimRequest, type SimResponse } from './world-http.ts'
 import { addressOf, nameOf, SimProcessor, type WorldParts } from './world-processor.ts'
 
@@ -31,6 +33,8 @@ export type SimWorldOptions = {
   readonly settle: () => Promise<void>
   readonly weather?: Weather
   readonly onTrace?: TraceListener
+  /** Default: those of production. */
+  readonly memberLimits?: MemberLimits
 }
 
 /** More events than any healthy test needs: a storm ends a run instead of running for ever. */
@@ -50,6 +54,10 @@ export class SimWorld {
   readonly #recorder: TraceRecorder
   /** Processors that stopped by themselves, or could not start. */
   readonly failures: Error[] = []
+  /** What the members that execute the log come to. */
+  readonly agreement: WorldAgreement
+  /** Told when a member is about to write a snapshot; see `WorldChaos`. */
+  onSnapshot: (processor: SimProcessor) => void = () => undefined
   /** Failures that a test provoked are its own business. */
   toleratesStops = false
 
@@ -64,6 +72,7 @@ export class SimWorld {
     const { crypto, handshake, settle, onTrace } = options
     const { drawn, random, recorder } = parts
     this.#seed = options.seed
+    this.agreement = new WorldAgreement(crypto)
     this.#recorder = recorder
     this.random = random
     this.drawn = drawn
@@ -83,12 +92,21 @@ export class SimWorld {
       handshake,
       genesis: drawn.genesis,
       peers: drawn.nodes.map(({ node }, index) => ({ node, address: addressOf(index + 1) })),
+      memberOptions: (n) => ({
+        limits: options.memberLimits ?? memberLimits,
+        onExecuted: (executed) => this.#executed(n, executed),
+      }),
       onFailure: (_processor, error) => this.failures.push(error),
     }
     this.processors = drawn.nodes.map(({ node, keys }, index) => {
       const n = index + 1
       return new SimProcessor(shared, { n, node, keys, random: random.fork(`processor ${n}`) })
     })
+  }
+
+  #executed(n: number, { state, isSnapshot }: Executed): void {
+    this.agreement.executed(n, state)
+    if (isSnapshot) this.onSnapshot(this.processor(n))
   }
 
   /** Draw a world from the seed. No Processor runs yet. */
@@ -175,10 +193,12 @@ export class SimWorld {
     readonly timeMsMax?: number
   }): Promise<RunEnd> {
     const hasFailed = (): boolean => this.failures.length > 0 && !this.toleratesStops
+    const { agreement } = this
     const end = await this.scheduler.run({
       ...options,
-      until: () => hasFailed() || options.until?.() === true,
+      until: () => hasFailed() || agreement.fault !== undefined || options.until?.() === true,
     })
+    if (agreement.fault !== undefined) throw new Error(`seed ${this.#seed}: ${agreement.fault}`)
     if (hasFailed()) throw this.failures[0]
     return end
   }

@@ -1,6 +1,7 @@
 /** A world in which something is wrong, one thing at a time. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { SimFile } from '../../src/simulator/sim-disk-file.ts'
 import type { SimWorld } from '../../src/simulator/world.ts'
 import {
   type BlockFile,
@@ -110,6 +111,27 @@ for (const [index, { title, fault, damage }] of damages.entries()) {
     assert.equal(blockFiles(world).filter(({ path }) => path === file.path).length, 3)
   })
 }
+
+test('C50: a file that was cut off while its Processor was down is found by nobody’s read, and mended', async () => {
+  const { world, holder, file, warnings } = await placedBlock(24)
+  const { disk } = world.processor(holder)
+  world.processor(holder).crash()
+  const node = disk.find(file.path)
+  assert(node instanceof SimFile && node.sizeBytes > 0)
+  const whole = node.sizeBytes
+  node.replace([], 0)
+  await world.start(holder)
+  const sizeBytes = (): number => {
+    const found = disk.find(file.path)
+    return found instanceof SimFile ? found.sizeBytes : 0
+  }
+  await world.until(() => sizeBytes() === whole && isAtRest(world), { timeMsMax: 60_000 })
+  const { metrics } = world.processor(holder)
+  assert.equal(metrics.get('blocks.scrub_damaged_count'), 1)
+  assert.equal(metrics.get('blocks.repaired_count'), 1)
+  assert(warnings.some((line) => line.includes('damaged on this disk')))
+  for (const { n } of world.processors) assert.deepEqual(faultsOf(world, n, holder), {})
+})
 
 test('C94: a holder that stalls: the read returns from another one within a second', async () => {
   const { world, reader, holder } = await placedBlock(30)

@@ -239,11 +239,12 @@ function names(subject: DiskSubject): void {
   check('a folder is not a file', async (disk) => {
     await disk.makeFolder('folder')
     await disk.write('file', [bytesOf(1)])
-    await failsWith(disk.read('folder'), 'disk/failed')
+    await failsWith(disk.read('folder'), 'disk/unreadable')
     await failsWith(disk.write('folder', []), 'disk/failed')
     await failsWith(disk.list('file'), 'disk/failed')
     await failsWith(disk.makeFolder('file'), 'disk/exists')
     await failsWith(disk.writeSynced('folder', []), 'disk/exists')
+    await failsWith(disk.rename('file', 'folder'), 'disk/exists')
   })
 }
 

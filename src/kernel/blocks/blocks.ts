@@ -16,6 +16,7 @@ import type { Blocks } from './interface.ts'
 import { inFlightBytesMax, readsInFlightMax } from './limits.ts'
 import { BlockReader } from './reader.ts'
 import { Repair } from './repair.ts'
+import { Scrub } from './scrub.ts'
 import { BlockWriter } from './writer.ts'
 
 export type BlocksOptions = {
@@ -47,10 +48,17 @@ export function createBlocks(options: BlocksOptions): Blocks {
   const reader = new BlockReader({ ...options, holder, inFlight: new Gate(readsInFlightMax) })
   const writer = new BlockWriter({ ...options, log, holder, inFlight: new Gate(inFlightBytesMax) })
   const repair = new Repair({ ...options, log, reader })
+  const scrub = new Scrub({ ...options, log, holder })
   links.handle(channels.blocks, holder.handler())
   return {
-    start: () => repair.start(),
-    stop: () => repair.stop(),
+    start: async () => {
+      await repair.start()
+      scrub.start()
+    },
+    stop: async () => {
+      await scrub.stop()
+      await repair.stop()
+    },
     write: (blocks, call) => writer.write(blocks, call),
     read: (ref, call) => reader.read(ref, call),
     holdersOf: (id, replicas) => placement.holdersOf(id, replicas),

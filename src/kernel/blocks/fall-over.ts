@@ -8,6 +8,7 @@
  */
 import type { NodeId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
+import { BlockCode, BlockError } from './errors.ts'
 import type { HolderReport } from './interface.ts'
 
 export type Outcome<Value> = { readonly value: Value } | { readonly report: HolderReport }
@@ -29,6 +30,9 @@ export type FallOverOptions<Value> = {
   readonly onLate: (holder: NodeId) => void
 }
 
+/** Why the others need not answer any more. One for all: making an error walks the stack. */
+const enough = new BlockError(BlockCode.Cancelled, 'another holder answered, or nobody waits', {})
+
 export function fallOver<Value>(options: FallOverOptions<Value>): Promise<FallOver<Value>> {
   const { holders, clock, signal } = options
   const abort = new AbortController()
@@ -42,7 +46,7 @@ export function fallOver<Value>(options: FallOverOptions<Value>): Promise<FallOv
     isOver = true
     for (const cancel of timers) cancel()
     signal?.removeEventListener('abort', onAbort)
-    abort.abort()
+    abort.abort(enough)
     resolve(result)
   }
   const askNext = (): void => {

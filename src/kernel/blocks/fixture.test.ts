@@ -61,13 +61,15 @@ export const objectKeys: ObjectKeys = createObjectKeys(
 ).keys
 
 export type DamageCode = 'vault/missing' | 'vault/name-changed' | 'vault/content-changed'
-type PutFault = 'vault/full' | 'vault/failed' | 'vault/unusable'
+type PutFault = 'vault/busy' | 'vault/full' | 'vault/failed' | 'vault/unusable'
 
 /** A vault in memory; puts take a while, and what is damaged is forgotten when it is read. */
 export class MemoryVault implements Vault {
   readonly blocks = new Map<string, StoredBlock>()
   readonly damaged = new Map<string, DamageCode>()
   putFault: PutFault | undefined
+  /** No read gets through to the disk. */
+  isBusy = false
   putMs = 1
   readonly #bench: Bench
 
@@ -83,6 +85,7 @@ export class MemoryVault implements Vault {
   }
 
   async get(key: BlockKey): Promise<BlockCopy> {
+    if (this.isBusy) throw new VaultError('vault/busy', 'busy', { what: 'a test' })
     const name = keyText(key)
     const block = this.blocks.get(name)
     const code = this.damaged.get(name) ?? (block === undefined ? 'vault/missing' : undefined)
@@ -100,6 +103,10 @@ export class MemoryVault implements Vault {
   }
 
   list(): [] {
+    return []
+  }
+
+  unproven(): [] {
     return []
   }
 
@@ -245,7 +252,10 @@ export class BlocksBench {
 
   async #deliver(peer: NodeId, message: OutgoingMessage): Promise<Reply> {
     await this.bench.after(this.wayTo(peer).delayMs ?? 1)
-    const incoming = { ...message, from: this.self, proof: () => proofOf(this.self) }
+    const { body } = message
+    // A copy, as of what was sealed for a link: the holder's memory is not the writer's.
+    const copy = body && { body: { ...body, bytes: body.bytes.slice() } }
+    const incoming = { ...message, ...copy, from: this.self, proof: () => proofOf(this.self) }
     const { onRequest } = this.holderAt(peer).handler()
     assert(onRequest !== undefined, 'a holder answers')
     return onRequest(incoming, new AbortController().signal)

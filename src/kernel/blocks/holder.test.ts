@@ -106,6 +106,7 @@ test('a put that fails does not count; a failed disk stops the node, a full one 
   const receipt = encodeRequest({ kind: 'receipt', replicas: 3, blocks: [added] })
   for (const [fault, stops] of [
     ['vault/full', 0],
+    ['vault/busy', 0],
     ['vault/unusable', 0],
     ['vault/failed', 1],
   ] as const) {
@@ -160,6 +161,19 @@ test('an intact copy comes with its tag; a damaged one with its kind, and is fet
     assert.deepEqual(releaseTag, code === undefined ? added.releaseTag : new Uint8Array(16))
   }
   assert.equal(all.damagedKeys.length, 3)
+})
+
+test('a disk that cannot be asked now: busy, and nothing is fetched again', async () => {
+  const all = new BlocksBench()
+  const holder = all.holderAt(best)
+  const get = encodeRequest({ kind: 'get', key: added })
+  await asked(all, holder, put(), body)
+  all.vaultAt(best).isBusy = true
+  const busy = decodeGetReply((await asked(all, holder, get)).head)
+  assert.deepEqual([busy.status, busy.releaseTag], [GetStatus.Busy, new Uint8Array(16)])
+  all.vaultAt(best).isBusy = false
+  assert.equal(decodeGetReply((await asked(all, holder, get)).head).status, GetStatus.Intact)
+  assert.deepEqual(all.damagedKeys, [])
 })
 
 test('asked for what was never here, a holder says so and looks for nothing', async () => {

@@ -57,6 +57,7 @@ const statusOfCode: Readonly<Record<string, GetStatus>> = {
   'vault/missing': GetStatus.Missing,
   'vault/name-changed': GetStatus.NameChanged,
   'vault/content-changed': GetStatus.ContentChanged,
+  'vault/busy': GetStatus.Busy,
 }
 
 /** A peer's own code where it sent one. */
@@ -154,6 +155,7 @@ export class Holder {
       if (status === undefined) throw error
       // Anybody may ask for anything: a block that was never here is nothing to look for.
       if (status === GetStatus.Missing && !wasHere) return { status: GetStatus.Absent }
+      if (status === GetStatus.Busy) return { status }
       this.#options.onDamaged(key)
       return { status }
     }

@@ -52,6 +52,12 @@ export const storedFactsMax = 16_384
 /** Blocks that a holder fetches at once while it repairs its vault. */
 export const repairsInFlightMax = 4
 
+/**
+ * No fetch of a look begins later than this after the look began. Why: with a silent holder each
+ * takes up to ten seconds, and newer lists and other blocks must not wait for thousands of them.
+ */
+export const repairFetchMs = 10_000
+
 /** Heights whose added lists are asked for in one request. */
 export const listHeightsMax = 256
 
@@ -70,13 +76,26 @@ export const catchUpIntervalMs = 500
 /** Blocks that a holder knows to lack; with more, it looks for no others until some are fetched. */
 export const lackingMax = 16_384
 
-/**
- * Damaged blocks that wait to be fetched again; a later look through the lists finds the others.
- */
+/** Damaged blocks that are looked for in the lists at once; a restart finds the others. */
 export const damagedMax = 16_384
 
-/** Requests for lists in one look, while what was checked by a former run is checked again. */
+/** Requests for lists in one look, while what was checked before is checked again. */
 export const recheckRangesPerLook = 16
 
 assert(writeLateMsMin < putDeadlineMs, 'a late holder is noticed before its put ends')
+/** After its start a node waits so long before it reads what former runs left: first it serves. */
+export const scrubDelayMs = catchUpMs
+
+/**
+ * Pace of that reading: 4 MiB and 50 blocks a second at most. Why: a hundredth of one core and of
+ * what a disk reads; 100,000 blocks of 64 KiB take 35 minutes.
+ */
+export const scrubBytesPerMs = 4 * 1024
+export const scrubPauseMs = 20
+
+/** Pause after the disk could not be asked, and tries until a block is left out for this run. */
+export const scrubBusyMs = 5_000
+export const scrubTriesMax = 3
+
+assert(repairsInFlightMax % 2 === 0, 'half of the fetches are for what waits longest')
 assert(inFlightBytesMax >= 2 * plainBytesMax, 'two of the largest blocks fit in flight')

@@ -52,6 +52,8 @@ class RepairBench {
   readonly metrics = new SimMetrics()
   tip = 0
   groupIsAway = false
+  /** So long it takes to find that nobody has a block. */
+  silentMs = 0
   fetchesAtOnce = 0
   fetchesAtOnceMax = 0
   readonly repair: Repair
@@ -87,6 +89,7 @@ class RepairBench {
           await this.bench.after(5)
           this.fetchesAtOnce--
           const copy = this.elsewhere.get(keyText(key))
+          if (copy === undefined) await this.bench.after(this.silentMs)
           if (copy === undefined) throw new BlockError(BlockCode.Unreachable, 'nobody', {})
           return copy
         },
@@ -199,24 +202,81 @@ test('a block that was added a moment ago is left to its writer; if he fails, it
   )
 })
 
-test('a damaged copy is fetched at once, from whoever may have it, with the tag that the others keep', async () => {
+test('a damaged copy is fetched at once, from its holders, with the tag of the lists', async () => {
   const one = await started()
+  const block = blockAt(1)
+  const gone = blockAt(2)
+  one.add([block, gone])
   await one.repair.start()
   await one.bench.pass(catchUpMs + repairIntervalMs)
-  const block = blockAt(1)
-  one.elsewhere.set(keyText(block), block)
+  const name = keyText(block)
+  one.fetched.length = 0
+  one.vault.blocks.delete(name)
+  // Whoever answers has the right bytes, since they have a hash; the tag he may have made up.
+  one.elsewhere.set(name, { ...block, releaseTag: new Uint8Array(16).fill(0xee) })
   one.repair.damaged(block)
   await one.bench.pass(50)
   assert(one.has(block))
-  assert.equal(one.fetched[0]?.options.replicas, nodes.length)
-  assert.deepEqual(one.vault.blocks.get(keyText(block))?.releaseTag, block.releaseTag)
-  const gone = blockAt(2)
+  assert.equal(one.fetched[0]?.options.replicas, block.replicas)
+  assert.deepEqual(one.vault.blocks.get(name)?.releaseTag, block.releaseTag)
+  one.vault.blocks.delete(keyText(gone))
+  one.elsewhere.delete(keyText(gone))
   one.repair.damaged(gone)
   await one.bench.pass(50)
-  assert.equal(one.repair.missingCount, 1)
+  assert.deepEqual([one.repair.missingCount, one.repair.checkedHeight], [1, 0])
   one.elsewhere.set(keyText(gone), gone)
   await one.bench.pass(repairIntervalMs + 100)
+  assert.deepEqual([one.repair.missingCount, one.repair.checkedHeight], [0, 1])
+})
+
+test('a damaged copy is found in any list, also when a walk is just past it', async () => {
+  const one = await started()
+  const first = blockAt(1)
+  const last = blockAt(2)
+  one.add([first])
+  one.tip += 40 * listHeightsMax
+  one.add([last])
+  await one.repair.start()
+  await one.bench.pass(catchUpMs + repairIntervalMs)
+  for (const block of [first, last]) one.vault.blocks.delete(keyText(block))
+  one.repair.damaged(last)
+  await one.bench.pass(10)
+  // The walk from the first height on is under way by now.
+  one.repair.damaged(first)
+  await one.bench.pass(10 * repairIntervalMs)
+  assert(one.has(first) && one.has(last))
   assert.equal(one.repair.missingCount, 0)
+})
+
+test('a damaged copy that no list names, as a torn write leaves it, is asked of nobody', async () => {
+  const one = await started()
+  const other = blockAt(2)
+  one.add([other])
+  await one.repair.start()
+  await one.bench.pass(catchUpMs + repairIntervalMs)
+  one.fetched.length = 0
+  one.repair.damaged(blockAt(1))
+  await one.bench.pass(3 * repairIntervalMs)
+  assert.deepEqual([one.fetched.length, one.repair.missingCount], [0, 0])
+  assert.equal(one.metrics.get('blocks.damaged_unnamed_count'), 1)
+})
+
+test('holders that are silent do not hold up newer lists, nor what others have', async () => {
+  const one = await started()
+  const lost = Array.from({ length: 400 }, (_, index) => blockAt(index + 1))
+  one.add(lost, false)
+  one.tip += 3 * listHeightsMax
+  const later = blockAt(900)
+  one.add([later])
+  one.silentMs = 10_000
+  await one.repair.start()
+  // Tried one after the other, the lost ones would take 1,000 s.
+  await one.bench.pass(60_000)
+  assert(one.has(later))
+  assert.equal(one.repair.missingCount, lost.length)
+  const tried = new Set(one.fetched.map(({ name }) => name))
+  assert(tried.size >= 16, 'each look tries others')
+  assert.equal(tried.size, one.fetched.length, 'none again while others were never tried')
 })
 
 test('few blocks are fetched at once, however many are missing', async () => {

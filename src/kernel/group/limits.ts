@@ -14,8 +14,11 @@ export const waitersPerBatchMax = 32
 /** Batches that a member has waiters for. */
 export const waitedBatchesMax = 16_384
 
-/** Encoded bytes of batches that a member keeps decoded between vote and execution. */
-export const decodedBytesMax = 16 * 1024 * 1024
+/**
+ * Memory of batches that a member keeps decoded between vote and execution, as the section reckons
+ * it: the blocks of several views, full of ordinary commands.
+ */
+export const decodedBytesMax = 64 * 1024 * 1024
 
 /** First and longest pause before a member is asked again. */
 export const retryFirstMs = 50
@@ -61,3 +64,18 @@ export const snapshotHeights = 8_192
 
 /** How long a quorum that disagrees waits for the others' answers before it settles on a height. */
 export const disagreementMs = 100
+
+/** What a seed of the simulator draws small, so that a short run meets it. */
+export type MemberLimits = {
+  readonly historyHeights: number
+  readonly listHeights: number
+  readonly snapshotHeights: number
+  readonly snapshotLogBytes: number
+}
+
+export const memberLimits: MemberLimits = {
+  historyHeights: historyHeightsMax,
+  listHeights: listHeightsMax,
+  snapshotHeights,
+  snapshotLogBytes,
+}

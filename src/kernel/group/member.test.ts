@@ -21,10 +21,12 @@ import {
   heightWaitMs,
   historyHeightsMax,
   listBytesMax,
+  type MemberLimits,
+  memberLimits,
   snapshotHeights,
   waitersPerBatchMax,
 } from './limits.ts'
-import { Member } from './member.ts'
+import { type Executed, Member } from './member.ts'
 import { decodeAddedList, encodeAddedList } from './wire.ts'
 
 const small = await smallWorld('member')
@@ -40,7 +42,12 @@ type Kept = {
 
 async function memberOf(
   world: SmallWorld,
-  options: { readonly journals?: SimJournals; readonly takes?: () => boolean } = {},
+  options: {
+    readonly journals?: SimJournals
+    readonly takes?: () => boolean
+    readonly limits?: MemberLimits
+    readonly onExecuted?: (executed: Executed) => void
+  } = {},
 ): Promise<Kept> {
   const bench = new Bench()
   const journals = options.journals ?? new SimJournals({ random: new SimRandom('journal') })
@@ -57,6 +64,8 @@ async function memberOf(
       pooled.push(item)
       return true
     },
+    ...(options.limits && { limits: options.limits }),
+    ...(options.onExecuted && { onExecuted: options.onExecuted }),
   })
   await member.restore()
   member.open()
@@ -92,6 +101,21 @@ test('a submitter hears when its batch is durable here, not when it is executed'
   member.onDurable(1)
   await bench.pass(1)
   assert.deepEqual(decodeResults(results ?? utf8('')), [{ ok: true, seqs: [0] }])
+})
+
+test('what was decoded for the vote is kept until it is executed, if its session is known', async () => {
+  const { member, block } = await memberOf(small)
+  const [session, stranger] = [small.newSession(), small.newSession()]
+  block([encodeSignedBatch(session.opening)])
+  const work = (of: typeof session): Uint8Array =>
+    encodeSignedBatch(of.signBatch([of.number([{ op: 'delete', object: someObject }], undefined)]))
+  assert(member.isValid(work(stranger)))
+  assert.equal(member.decodedBytes, 0, 'anybody can sign for a session that nobody opened')
+  const item = work(session)
+  assert(member.isValid(item))
+  assert(member.decodedBytes >= 4 * item.length, 'it takes more than its encoding')
+  block([item])
+  assert.equal(member.decodedBytes, 0)
 })
 
 test('who asks after the block gets the same answer, and nothing is ordered again', async () => {
@@ -299,4 +323,25 @@ test('lists of added blocks: those of heights that are durable, in bounded answe
   assert.deepEqual(heights, [2, 3, 5, 6])
   assert.equal(from, 8)
   assert.deepEqual(await member.added(100, 256), { lists: [], nextHeight: 100 })
+})
+
+test('a member with small limits of its own writes snapshots and forgets states early', async () => {
+  const executed: string[] = []
+  const limits = { ...memberLimits, historyHeights: 2, snapshotHeights: 3 }
+  const { member, block } = await memberOf(small, {
+    limits,
+    onExecuted: ({ state, isSnapshot }) => executed.push(`${state.height} ${isSnapshot}`),
+  })
+  for (let height = 1; height <= 4; height++) block()
+  assert.deepEqual(executed, ['1 false', '2 false', '3 true', '4 false'])
+  assert.equal((await member.read(queries, 3)).height, 3)
+  await assert.rejects(member.read(queries, 2), coded('group/behind'))
+})
+
+test('lists of what was added come in portions of the member’s own limit', async () => {
+  const limits = { ...memberLimits, listHeights: 2 }
+  const { member, block } = await memberOf(small, { limits })
+  for (let height = 1; height <= 5; height++) block()
+  assert.equal((await member.added(1, 100)).nextHeight, 3)
+  assert.equal((await member.added(5, 100)).nextHeight, 6)
 })

@@ -17,6 +17,7 @@ import type { Application, CommittedBlock } from '../consensus/interface.ts'
 import {
   type Answer,
   answer,
+  decodedBytesOf,
   decodeSignedBatch,
   encodeAnswers,
   encodePage,
@@ -34,9 +35,9 @@ import {
   answerBytesMax,
   decodedBytesMax,
   heightWaitMs,
-  historyHeightsMax,
   listBytesMax,
-  listHeightsMax,
+  type MemberLimits,
+  memberLimits,
   recentBatchesMax,
   recentBytesMax,
   waitedBatchesMax,
@@ -53,6 +54,16 @@ export type MemberOptions = {
   readonly initialState: SectionState
   /** Puts an item into the consensus pool; false when it is full. */
   readonly pool: (item: Uint8Array) => boolean
+  /** Others than `memberLimits`: equal on all members of a world. */
+  readonly limits?: MemberLimits
+  /** Told of each height as it is executed, before it is durable; for those who compare members. */
+  readonly onExecuted?: (executed: Executed) => void
+}
+
+export type Executed = {
+  readonly state: SectionState
+  /** A snapshot of it is about to be written. */
+  readonly isSnapshot: boolean
 }
 
 /** A member refuses; the asker sees the code as `peerCode`. */
@@ -70,6 +81,7 @@ const heightOf = (key: Uint8Array): number =>
 
 export class Member implements Application {
   readonly #options: MemberOptions
+  readonly #limits: MemberLimits
   #state: SectionState
   #height = 0
   /** Executed and durable: what readers may see. */
@@ -90,7 +102,8 @@ export class Member implements Application {
   constructor(options: MemberOptions) {
     this.#options = options
     this.#state = options.initialState
-    this.#snapshots = new Snapshots(options)
+    this.#limits = options.limits ?? memberLimits
+    this.#snapshots = new Snapshots({ ...options, limits: this.#limits })
     this.#history.set(0, this.#state)
   }
 
@@ -110,6 +123,11 @@ export class Member implements Application {
     return this.#state.freedBytes
   }
 
+  /** Memory of what is kept decoded until it is executed, as it is reckoned. */
+  get decodedBytes(): number {
+    return this.#decodedBytes
+  }
+
   /** Load the last snapshot; consensus then replays from the height after the returned one. */
   async restore(): Promise<number> {
     const kept = await this.#snapshots.load()
@@ -127,7 +145,10 @@ export class Member implements Application {
     try {
       const batch = decodeSignedBatch(item)
       if (!isBatchSigned(this.#options.crypto, this.#options.world, batch)) return false
-      this.#remember(this.keyOf(item), batch, item.length)
+      // Anybody can sign for a session that does not exist: nothing of it is kept.
+      if (this.#state.sessions.has(batch.session)) {
+        this.#remember(this.keyOf(item), batch, decodedBytesOf(batch, item.length))
+      }
       return true
     } catch (error) {
       if (isUnosysError(error, 'base/malformed')) return false
@@ -184,7 +205,9 @@ export class Member implements Application {
       writes.push({ kind: 'put', key: addedKey(block.height), value })
     }
     const logBytes = block.items.reduce((sum, item) => sum + item.length, 0)
-    return [...writes, ...this.#snapshots.writesAt(block.height, outcome.state, logBytes)]
+    const snapshot = this.#snapshots.writesAt(block.height, outcome.state, logBytes)
+    this.#options.onExecuted?.({ state: outcome.state, isSnapshot: snapshot.length > 0 })
+    return [...writes, ...snapshot]
   }
 
   onDurable(height: number): void {
@@ -197,7 +220,7 @@ export class Member implements Application {
       this.#executed.delete(done)
     }
     this.#durableHeight = Math.max(this.#durableHeight, height)
-    while (this.#oldestKept <= this.#durableHeight - historyHeightsMax) {
+    while (this.#oldestKept <= this.#durableHeight - this.#limits.historyHeights) {
       this.#history.delete(this.#oldestKept++)
     }
     for (const waiter of [...this.#heightWaiters]) if (waiter.height <= height) waiter.wake()
@@ -308,12 +331,13 @@ export class Member implements Application {
   }
 
   async added(fromHeight: number, countMax: number): Promise<AddedReply> {
-    const end = Math.min(this.#durableHeight + 1, fromHeight + Math.min(countMax, listHeightsMax))
+    const { listHeights } = this.#limits
+    const end = Math.min(this.#durableHeight + 1, fromHeight + Math.min(countMax, listHeights))
     if (fromHeight >= end) return { lists: [], nextHeight: fromHeight }
     const entries = await this.#options.journal.range({
       from: addedKey(fromHeight),
       to: addedKey(end),
-      countMax: listHeightsMax,
+      countMax: listHeights,
     })
     const lists: Uint8Array[] = []
     let bytes = 0

@@ -9,7 +9,7 @@ import { decode, encode } from '../../base/codec.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { Journal, JournalWrite } from '../../ports/journal.ts'
 import { decodeState, encodeState, SectionError, type SectionState } from '../section/index.ts'
-import { snapshotHeights, snapshotLogBytes } from './limits.ts'
+import type { MemberLimits } from './limits.ts'
 
 const headKey = utf8('group/snapshot-head')
 const chunkKey = (index: number): Uint8Array => utf8(`group/snapshot/${hexNumber(index)}`)
@@ -18,16 +18,24 @@ const chunkCountMax = 65_536
 /** Numbers in keys: their order as text is their order. */
 export const hexNumber = (value: number): string => value.toString(16).padStart(14, '0')
 
+type Limits = Pick<MemberLimits, 'snapshotHeights' | 'snapshotLogBytes'>
+
 export class Snapshots {
   readonly #crypto: Crypto
   readonly #journal: Journal
+  readonly #limits: Limits
   #logBytes = 0
   #height = 0
   #chunkCount = 0
 
-  constructor(options: { readonly crypto: Crypto; readonly journal: Journal }) {
+  constructor(options: {
+    readonly crypto: Crypto
+    readonly journal: Journal
+    readonly limits: Limits
+  }) {
     this.#crypto = options.crypto
     this.#journal = options.journal
+    this.#limits = options.limits
   }
 
   /**
@@ -60,6 +68,7 @@ export class Snapshots {
   /** The writes of a snapshot, when one is due after this height; else none. */
   writesAt(height: number, state: SectionState, logBytes: number): JournalWrite[] {
     this.#logBytes += logBytes
+    const { snapshotHeights, snapshotLogBytes } = this.#limits
     const isDue = this.#logBytes >= snapshotLogBytes || height - this.#height >= snapshotHeights
     if (!isDue) return []
     const chunks = encodeState(state)

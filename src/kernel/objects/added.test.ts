@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { blockIdOf, digestOf, nodeIdOf } from '../../base/ids.ts'
 import type { Added } from '../section/index.ts'
-import { receiptsPerOperationMax } from '../section/index.ts'
+import { leavesPerOperationMax, receiptsPerOperationMax } from '../section/index.ts'
 import { AddedList } from './added.ts'
 import { replaceBlocksMax, replaceReceiptsMax } from './limits.ts'
 
@@ -52,4 +52,12 @@ test('it is time to stage by receipts as well as by blocks: large blocks bring f
   assert(blocks.length < replaceBlocksMax)
   assert(receipts.length >= replaceReceiptsMax && receipts.length < receiptsPerOperationMax)
   assert.equal(byReceipts.isFull, false)
+  const byLeaves = new AddedList()
+  while (!byLeaves.isFull) byLeaves.add(batch(64 * 3, 20))
+  const many = byLeaves.take()
+  assert(many.blocks.length < replaceBlocksMax && many.receipts.length < replaceReceiptsMax)
+  assert(sum(many.receipts.map(({ leaves }) => leaves.length)) < leavesPerOperationMax)
+  assert.equal(byLeaves.isFull, false)
 })
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)

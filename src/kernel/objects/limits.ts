@@ -36,6 +36,9 @@ export const batchPlainBytes = 2 * 1024 * 1024
  */
 export const replaceReceiptsMax = 512
 
+/** Leaves of an operation's receipts, below the section's 65,536: blocks with many replicas. */
+export const replaceLeavesMax = 32_768
+
 /** Batches on their way at once. */
 export const batchesInFlight = 3
 

@@ -10,9 +10,15 @@ import {
   type WorldId,
 } from '../../base/ids.ts'
 import { type Crypto, type KeyPair, signatureBytes } from '../../ports/crypto.ts'
+import { leafCountOf } from './codec-block.ts'
 import { readOperation, writeOperation } from './codec-operation.ts'
 import { type Command, type CommandResult, RejectCode, type SignedBatch } from './interface.ts'
-import { batchBytesMax, commandsPerBatchMax, operationsPerCommandMax } from './limits.ts'
+import {
+  batchBytesMax,
+  commandsPerBatchMax,
+  leavesPerBatchMax,
+  operationsPerCommandMax,
+} from './limits.ts'
 import { batchBytesToSign, commandHash, sessionIdOfKey } from './signing.ts'
 
 const publicKeyBytes = 32
@@ -60,7 +66,12 @@ export function decodeSignedBatch(bytes: Uint8Array): ExecutableBatch {
     const session = reader.hex(sessionIdBytes) as SessionId
     const sessionKey = reader.fixed(publicKeyBytes).slice()
     const encodedCommands = reader.list(commandsPerBatchMax, (inner) => inner.blob(batchBytesMax))
-    const commands = encodedCommands.map(decodeCommand)
+    let leavesLeft = leavesPerBatchMax
+    const commands = encodedCommands.map((encoded) => {
+      const command = decodeCommand(encoded)
+      leavesLeft -= leafCountOfCommand(command)
+      return leavesLeft < 0 ? reader.refuse('too many leaves in a batch') : command
+    })
     for (const [index, { sequence }] of commands.entries()) {
       if (sequence <= (commands[index - 1]?.sequence ?? 0)) reader.refuse('sequences do not ascend')
     }
@@ -68,6 +79,22 @@ export function decodeSignedBatch(bytes: Uint8Array): ExecutableBatch {
     return { session, sessionKey, commands, signature, encodedCommands }
   })
 }
+
+const leafCountOfCommand = ({ operations }: Command): number =>
+  operations.reduce((sum, one) => ('added' in one ? sum + leafCountOf(one.added) : sum), 0)
+
+/**
+ * Memory that a decoded batch takes, reckoned: ids and digests become text, small byte strings
+ * arrays of their own, and a run of leaves a number for each. Bytes.
+ */
+export const decodedBytesOf = (batch: SignedBatch, encodedBytes: number): number =>
+  encodedBytes * decodedFactor +
+  batch.commands.reduce((sum, one) => sum + leafCountOfCommand(one), 0) * leafBytes
+
+/** Measured: blocks take 6 times their encoding, commands that delete something 7 times. */
+const decodedFactor = 8
+/** A number in an array that grew. */
+const leafBytes = 12
 
 /**
  * Sign commands for one turn. `sessionPair` is the session's key; its public key is its identity.

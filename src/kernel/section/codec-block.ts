@@ -14,6 +14,7 @@ import {
   addedPerStageMax,
   blockSealedBytesMax,
   blockVersionMax,
+  leavesPerOperationMax,
   leavesPerReceiptMax,
   receiptsPerOperationMax,
   releaseTagBytes,
@@ -100,13 +101,23 @@ export function writeReceipt(writer: Writer, receipt: Receipt): void {
   writeLeaves(writer, receipt.leaves)
 }
 
-/** @throws CodecError `blockCount`: how many blocks the indices may speak of. */
-export function readReceipt(reader: Reader, blockCount: number): Receipt {
+/**
+ * `blockCount`: how many blocks the indices may speak of. `leavesMax`: what the receipt may still
+ * expand to, whatever a receipt may have otherwise.
+ *
+ * @throws CodecError
+ */
+export function readReceipt(
+  reader: Reader,
+  blockCount: number,
+  leavesMax: number = leavesPerReceiptMax,
+): Receipt {
   const node = reader.hex(nodeIdBytes) as NodeId
   const placementEpoch = reader.u32()
   const putMs = reader.u64()
   const signature = reader.fixed(signatureBytes).slice()
-  return { node, placementEpoch, putMs, signature, leaves: readLeaves(reader, blockCount) }
+  const leaves = readLeaves(reader, blockCount, Math.min(leavesMax, leavesPerReceiptMax))
+  return { node, placementEpoch, putMs, signature, leaves }
 }
 
 type Run = { readonly first: number; readonly count: number } | Digest
@@ -138,13 +149,17 @@ function writeLeaves(writer: Writer, leaves: Receipt['leaves']): void {
   }
 }
 
-function readLeaves(reader: Reader, blockCount: number): (number | Digest)[] {
+function readLeaves(reader: Reader, blockCount: number, leavesMax: number): (number | Digest)[] {
   const leaves: (number | Digest)[] = []
   /** The index that a run must not begin with: it would belong to the run before. */
   let continuation = -1
   const runCount = reader.u16()
+  const refuseMore = (count: number): void => {
+    if (leaves.length + count > leavesMax) reader.refuse('too many leaves in receipts')
+  }
   for (let index = 0; index < runCount; index++) {
     if (reader.oneOf(runKinds) === RunKind.Leaf) {
+      refuseMore(1)
       leaves.push(reader.hex(digestBytes) as Digest)
       continuation = -1
     } else {
@@ -152,10 +167,10 @@ function readLeaves(reader: Reader, blockCount: number): (number | Digest)[] {
       const count = reader.u16()
       if (count === 0 || first === continuation) reader.refuse('runs of leaves not joined')
       if (first + count > blockCount) reader.refuse('receipt for a block that is not there')
+      refuseMore(count)
       for (let offset = 0; offset < count; offset++) leaves.push(first + offset)
       continuation = first + count
     }
-    if (leaves.length > leavesPerReceiptMax) reader.refuse('too many leaves in a receipt')
   }
   return leaves
 }
@@ -167,8 +182,20 @@ export function writeAdded(writer: Writer, added: Added): void {
 /** @throws CodecError */
 export function readAdded(reader: Reader, blocksMax: number = addedPerStageMax): Added {
   const blocks = reader.list(blocksMax, readAddedBlock)
-  const receipts = reader.list(receiptsPerOperationMax, (inner) =>
-    readReceipt(inner, blocks.length),
-  )
+  let leavesLeft = leavesPerOperationMax
+  const countOf = new Map<NodeId, number>()
+  const receipts = reader.list(receiptsPerOperationMax, (inner) => {
+    const receipt = readReceipt(inner, blocks.length, leavesLeft)
+    leavesLeft -= receipt.leaves.length
+    const count = (countOf.get(receipt.node) ?? 0) + 1
+    // Each of a node's receipts names a block that none of its others does.
+    if (count > Math.max(1, blocks.length)) inner.refuse('more receipts of a node than blocks')
+    countOf.set(receipt.node, count)
+    return receipt
+  })
   return { blocks, receipts }
 }
+
+/** Leaves of all receipts of an operation: what its encoding expands to beyond its length. */
+export const leafCountOf = ({ receipts }: Added): number =>
+  receipts.reduce((sum, { leaves }) => sum + leaves.length, 0)

@@ -13,6 +13,7 @@ import { recallRequest, rememberRequest } from './accounts.ts'
 import { commandHashesOf, type ExecutableBatch } from './codec-batch.ts'
 import { withoutExpired } from './expiry.ts'
 import { type Command, type CommandResult, type Operation, RejectCode } from './interface.ts'
+import { expiriesPerBlockMax } from './limits.ts'
 import { apply } from './operations/apply.ts'
 import { compact } from './operations/compact.ts'
 import { create } from './operations/create.ts'
@@ -43,9 +44,16 @@ export type ExecutionOutcome = {
   readonly added: readonly PlacedBlock[]
 }
 
+export type ExecutionEnvironment = {
+  readonly crypto: Crypto
+  readonly world: WorldId
+  /** For tests alone, instead of the rule's `expiriesPerBlockMax`: the same for all members. */
+  readonly expiriesMax?: number
+}
+
 /** Execute the next block. The given state stays as it is. */
 export function execute(
-  environment: { readonly crypto: Crypto; readonly world: WorldId },
+  environment: ExecutionEnvironment,
   state: SectionState,
   block: ExecutionBlock,
 ): ExecutionOutcome {
@@ -54,7 +62,10 @@ export function execute(
   const effectiveMs = Math.max(state.effectiveMs, block.timeMs)
   const run = new BlockRun(
     environment.crypto,
-    withoutExpired({ ...state, height: block.height, effectiveMs }),
+    withoutExpired(
+      { ...state, height: block.height, effectiveMs },
+      environment.expiriesMax ?? expiriesPerBlockMax,
+    ),
   )
   const results = block.batches.map((batch) => run.batch(batch))
   return { state: run.state, results, added: run.added }

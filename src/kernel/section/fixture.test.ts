@@ -24,6 +24,8 @@ import {
   type AddedBlock,
   type Command,
   type CommandResult,
+  type ExecutionBlock,
+  type ExecutionEnvironment,
   type ExecutionOutcome,
   execute,
   type Genesis,
@@ -174,6 +176,10 @@ export class TestWorld {
   state: SectionState
   timeMs = startMs
   outcome: ExecutionOutcome | undefined
+  /** Every block that was executed. */
+  readonly log: ExecutionBlock[] = []
+  /** What may expire in one block; the rule's own when not set. */
+  expiriesMax: number | undefined
   #blockCount = 0
 
   constructor(genesis: Genesis = genesisOf()) {
@@ -188,9 +194,15 @@ export class TestWorld {
     this.timeMs++
     const height = this.state.height + 1
     const block = { height, timeMs: this.timeMs, batches }
-    this.outcome = execute({ crypto, world: this.world }, this.state, block)
+    this.log.push(block)
+    this.outcome = execute(this.environment, this.state, block)
     this.state = this.outcome.state
     return this.outcome.results
+  }
+
+  get environment(): ExecutionEnvironment {
+    const { world, expiriesMax } = this
+    return { crypto, world, ...(expiriesMax !== undefined && { expiriesMax }) }
   }
 
   passHours(hours: number): void {

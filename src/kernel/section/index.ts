@@ -16,8 +16,14 @@ export {
 } from './codec-operation.ts'
 export * from './codec-query.ts'
 export { readEntry, readObjectView, writeEntry, writeObjectView } from './codec-view.ts'
+export { derivedRoot } from './derived.ts'
 export * from './errors.ts'
-export { type ExecutionBlock, type ExecutionOutcome, execute } from './execute.ts'
+export {
+  type ExecutionBlock,
+  type ExecutionEnvironment,
+  type ExecutionOutcome,
+  execute,
+} from './execute.ts'
 export * from './genesis.ts'
 export { decodeGenesis, encodeGenesis } from './genesis-codec.ts'
 export type * from './genesis-interface.ts'

@@ -23,6 +23,13 @@ export const freedPerOperationMax = 4_096
 export const receiptsPerOperationMax = 1_024
 /** Leaves of one receipt: a holder signs for one batch of puts. */
 export const leavesPerReceiptMax = 4_096
+/**
+ * Leaves of all receipts of one operation: sixteen for each block of the largest Stage, where a
+ * block has as many as it has replicas. Five bytes of a run stand for thousands. Memory: 8 bytes.
+ */
+export const leavesPerOperationMax = 65_536
+/** Leaves of one batch: as many blocks as fit into it, with receipts of 37 replicas each. */
+export const leavesPerBatchMax = 262_144
 /** Operations of one command: creating a path of directories and a file, and to spare. */
 export const operationsPerCommandMax = 64
 /** Commands of one batch: what a session does in one turn. */
@@ -129,6 +136,11 @@ assert(
 assert(
   tagsPerApplyMax * 64 + addedPerApplyMax * 74 + sealedDeltaBytesMax < deltaBytesMax / 8,
   'several of the largest deltas fit into an object',
+)
+assert(leavesPerOperationMax >= 16 * addedPerStageMax, 'the largest stage fits with 16 replicas')
+assert(
+  leavesPerBatchMax >= 37 * Math.floor(batchBytesMax / 74),
+  'a batch is full of blocks before it is full of leaves',
 )
 assert(deltasAskToCompact < deltasMax && deltaBytesAskToCompact < deltaBytesMax, 'ask, then insist')
 assert(stageLifeMaxMs < unlinkedKeepMs, 'a renewed stage outlives the object’s grace')

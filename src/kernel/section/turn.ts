@@ -11,8 +11,8 @@ export type PlacedBlock = AddedBlock & { readonly replicas: number }
 /** Shared by all commands of one block of the log. */
 export type Execution = {
   readonly crypto: Crypto
-  /** Signatures of receipts that were checked, by all that they are over. */
-  readonly verifiedReceipts: Map<string, boolean>
+  /** Good signatures of receipts, and the bytes that they are over (which name the signer). */
+  readonly verifiedReceipts: Map<string, Uint8Array>
 }
 
 export type Turn = Execution & {

@@ -32,7 +32,10 @@ const slotsAtFirst = 1_024
 
 /** What the index knows of a block. */
 export type IndexEntry = NameFields & {
-  /** Written or opened whole by this process. False: known by its name alone. */
+  /**
+   * Written by this process, and synced. False: known by its name. To have read it whole proves
+   * nothing: what a former process could not sync may be in the page cache only.
+   */
   readonly proven: boolean
 }
 
@@ -131,13 +134,14 @@ export class BlockIndex {
     return true
   }
 
-  /** Keys of a partition, sorted by id, version, hash. */
-  list(partition: number): readonly BlockKey[] {
+  /** Keys of a partition, or the unproven ones of them, sorted by id, version, hash. */
+  list(partition: number, only: { readonly unproven?: true } = {}): readonly BlockKey[] {
     const keys: BlockKey[] = []
     for (let next = this.#heads[partition] ?? 0; next !== 0; ) {
       const { words, at } = this.#rowAt(next - 1)
-      keys.push(keyAt(words, at))
-      next = (words[at + 15] ?? 0) & nextMask
+      const link = words[at + 15] ?? 0
+      if (only.unproven !== true || (link & provenBit) === 0) keys.push(keyAt(words, at))
+      next = link & nextMask
     }
     return keys.sort(
       (a, b) => compareText(a.id, b.id) || a.version - b.version || compareText(a.hash, b.hash),

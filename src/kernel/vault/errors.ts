@@ -7,6 +7,11 @@ export const VaultCode = {
   NameChanged: 'vault/name-changed',
   /** The file's bytes do not open under the storage key or do not have the content hash. */
   ContentChanged: 'vault/content-changed',
+  /**
+   * The disk could not be asked: no open file left, no memory, a folder that cannot be read now.
+   * Says nothing about a copy; nothing was written. React: try again later, blame nobody.
+   */
+  Busy: 'vault/busy',
   /** No room on the disk. React: refuse the replica; reads go on. */
   Full: 'vault/full',
   /** The disk failed. React: stop this node with the message; a failed sync is never retried. */

@@ -39,6 +39,7 @@ export interface Vault {
    *
    * @throws VaultError `vault/full`: refuse the replica, stay up. `vault/failed`: stop the node.
    *   `vault/unusable`: rights were taken away; refuse the replica, tell the operator.
+   *   `vault/busy`: refuse the replica now; the same put may succeed later.
    */
   put(block: StoredBlock): Promise<void>
 
@@ -48,7 +49,8 @@ export interface Vault {
    *
    * @throws VaultError `vault/missing`, `vault/name-changed`, `vault/content-changed`: this copy is
    *   lost; tell the requester, who reads another replica. A damaged or missing copy is forgotten,
-   *   so that a later `put` of the same triple stores it again.
+   *   so that a later `put` of the same triple stores it again. `vault/busy`: the disk could not be
+   *   asked; the copy is neither proven nor lost, and stays known.
    */
   get(key: BlockKey): Promise<BlockCopy>
 
@@ -57,6 +59,9 @@ export interface Vault {
 
   /** All keys of a partition, sorted by id, version, hash; for lists and repair. */
   list(partition: number): readonly BlockKey[]
+
+  /** As `list`, but only what this process did not store: known by its name alone. */
+  unproven(partition: number): readonly BlockKey[]
 
   status(): VaultStatus
 

@@ -26,6 +26,15 @@ export const releaseTagBytes = 16
 /** Time stamp of every block file: 2000-01-01T00:00:00Z, so that it tells nothing. Format. */
 export const constantModifiedMs = 946_684_800_000
 
+/**
+ * Files sealed under one storage key, over all runs. Why: nonces are random, 96 bits; beyond 2^32
+ * two would be equal with more than one chance in 2^32 (NIST SP 800-38D, 8.3).
+ */
+export const sealingsMax = 2 ** 32
+
+/** Sealings that are taken from it at once: one small file is written and synced for so many. */
+export const sealingsStep = 4_096
+
 /** Fields of the name in characters and in all; every common file system takes 255. */
 export const nameCharactersMax = 200
 

@@ -14,6 +14,7 @@ import type { Vault } from './interface.ts'
 import { allFolders, folderOf, openError, prepareLayout, unfinishedSuffix } from './layout.ts'
 import { defaultLimits, folderCount, partitionsPerFolder, type VaultLimits } from './limits.ts'
 import { BlockReader } from './reader.ts'
+import { openSealings, type Sealings } from './sealings.ts'
 import { FolderVault } from './vault.ts'
 import { BlockWriter } from './writer.ts'
 
@@ -42,6 +43,8 @@ type Scan = {
   foreignCount: number
   /** Blocks sealed under a storage key that this node does not have. */
   keylessCount: number
+  /** Files sealed under the newest storage key. */
+  sealedCount: number
 }
 
 /**
@@ -63,7 +66,14 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     salt: random.bytes(BlockIndex.saltBytes),
   })
   const startMs = clock.monotonicMs()
-  const scan: Scan = { strayNames: [], strayCount: 0, foreignCount: 0, keylessCount: 0 }
+  const scan: Scan = {
+    strayNames: [],
+    strayCount: 0,
+    foreignCount: 0,
+    keylessCount: 0,
+    sealedCount: 0,
+  }
+  let sealings: Sealings
   try {
     await prepareLayout(disk)
     for (const folder of allFolders) {
@@ -78,10 +88,13 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
           continue
         }
         if (!seal.knows(fields.keyEpoch)) scan.keylessCount += 1
+        if (fields.keyEpoch === seal.keyEpoch) scan.sealedCount += 1
         // Of one block under two storage keys (a rewrite was interrupted) the newer counts.
         index.adopt(fields)
       }
     }
+    const key = { epoch: seal.keyEpoch, names: scan.sealedCount }
+    sealings = await openSealings({ disk, log }, key)
   } catch (error) {
     throw openError(error)
   }
@@ -93,7 +106,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   reportScan(options, scan)
   const { readsInFlightMax } = limits
   const reader = new BlockReader({ disk, crypto, names, seal, readsInFlightMax })
-  const writer = new BlockWriter(disk, limits)
+  const writer = new BlockWriter(disk, limits, sealings)
   const { strayNames, strayCount } = scan
   const strays = { names: strayNames, count: strayCount }
   return new FolderVault({ index, names, seal, reader, writer, partitionOf, log, metrics, strays })

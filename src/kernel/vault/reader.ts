@@ -6,6 +6,10 @@
  * allow: its name hash is computed afresh for every read, so a file is found only if each character
  * of its name is right, and no folder is listed. Only when there is no such file, the folder is
  * looked through for what became of it.
+ *
+ * Damage is what was seen: a wrong name, length, seal or hash, or a medium that cannot give the
+ * bytes back. Whatever else keeps the disk from answering (no open file left, rights taken away for
+ * a moment) says nothing about the copy, and nobody may be accused of it.
  */
 import { discard, toHex } from '../../base/bytes.ts'
 import { isUnosysError, messageOf } from '../../base/error.ts'
@@ -39,7 +43,10 @@ export class BlockReader {
     this.#gate = new Gate(options.readsInFlightMax)
   }
 
-  /** @throws VaultError `vault/missing`, `vault/name-changed`, `vault/content-changed`. */
+  /**
+   * @throws VaultError `vault/missing`, `vault/name-changed`, `vault/content-changed`: the copy is
+   *   lost. `vault/busy`: nothing is known about it.
+   */
   read(folder: string, fields: NameFields): Promise<BlockCopy> {
     return this.#gate.run(async () => {
       const name = this.#names.nameOf(fields)
@@ -48,8 +55,9 @@ export class BlockReader {
         bytes = await this.#disk.read(`${folder}/${name}`)
       } catch (error) {
         if (isUnosysError(error, DiskCode.NotFound)) throw await this.#absence(folder, name)
-        if (!isUnosysError(error)) throw error
-        throw contentChanged(fields, `the file cannot be read: ${messageOf(error)}`, error)
+        if (isUnosysError(error, DiskCode.Unreadable))
+          throw contentChanged(fields, `the file cannot be read: ${messageOf(error)}`, error)
+        throw notNow(error)
       }
       try {
         return this.#open(fields, bytes)
@@ -79,15 +87,20 @@ export class BlockReader {
     try {
       there = await this.#disk.list(folder)
     } catch (error) {
-      if (!isUnosysError(error)) throw error
-      const what = `no file under the block's name, and the folder: ${messageOf(error)}`
-      return new VaultError(VaultCode.Missing, what, { what }, { cause: error })
+      throw notNow(error)
     }
     const renamed = there.find(
       (other) => resembles(other, name) && this.#names.parse(other) === undefined,
     )
     return renamed === undefined ? missing() : nameChanged(renamed)
   }
+}
+
+/** Whatever else the disk said: it is no word about the copy. */
+function notNow(error: unknown): unknown {
+  if (!isUnosysError(error)) return error
+  const what = `a block cannot be read now: ${messageOf(error)}`
+  return new VaultError(VaultCode.Busy, what, { what }, { cause: error })
 }
 
 export function missing(): VaultError {

@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.ts'
+import { isUnosysError } from '../../base/error.ts'
 import type { BlockId } from '../../base/ids.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Metrics } from '../../ports/metrics.ts'
@@ -104,6 +105,10 @@ export class FolderVault implements Vault {
     return this.#index.list(partition)
   }
 
+  unproven(partition: number): readonly BlockKey[] {
+    return this.#index.list(partition, { unproven: true })
+  }
+
   status(): VaultStatus {
     return {
       blockCount: this.#index.count,
@@ -149,7 +154,7 @@ export class FolderVault implements Vault {
     try {
       return await this.#reader.read(this.#folderOf(key.id), known)
     } catch (error) {
-      if (!isDamage(error)) throw error
+      if (!isDamage(error)) throw this.#counted(error)
       // Found damaged by another reader meanwhile, forgotten and perhaps stored again: look again.
       if (this.#storedCount !== storedBefore) return this.#readAgain(key)
       throw this.#damaged(key, error)
@@ -162,8 +167,13 @@ export class FolderVault implements Vault {
     try {
       return await this.#reader.read(this.#folderOf(key.id), known)
     } catch (error) {
-      throw isDamage(error) ? this.#damaged(key, error) : error
+      throw isDamage(error) ? this.#damaged(key, error) : this.#counted(error)
     }
+  }
+
+  #counted(error: unknown): unknown {
+    if (isUnosysError(error, VaultCode.Busy)) this.#metrics.count('vault.reads_refused_total')
+    return error
   }
 
   /** Count and forget a damaged copy, once. */

@@ -21,6 +21,7 @@ import { Gate } from './gate.ts'
 import { unfinishedSuffix, vaultFolder } from './layout.ts'
 import { constantModifiedMs, type VaultLimits } from './limits.ts'
 import { Room } from './room.ts'
+import type { Sealings } from './sealings.ts'
 
 const stamp = { modifiedMs: constantModifiedMs }
 
@@ -36,13 +37,15 @@ export type FileToWrite = {
 
 export class BlockWriter {
   readonly #disk: Disk
+  readonly #sealings: Pick<Sealings, 'take'>
   readonly #gate: Gate
   readonly #room: Room
   readonly #folders: FolderSyncs
   #failure: VaultError | undefined
 
-  constructor(disk: Disk, limits: VaultLimits) {
+  constructor(disk: Disk, limits: VaultLimits, sealings: Pick<Sealings, 'take'>) {
     this.#disk = disk
+    this.#sealings = sealings
     this.#gate = new Gate(limits.writesInFlightMax)
     this.#room = new Room(disk, limits)
     this.#folders = new FolderSyncs(disk)
@@ -51,7 +54,8 @@ export class BlockWriter {
   /**
    * Durable, content and name, when it resolves. Whatever stood under the name is replaced.
    *
-   * @throws VaultError `vault/full`, `vault/failed` (from then on always), `vault/unusable`.
+   * @throws VaultError `vault/full`, `vault/busy`, `vault/unusable`: of this file. `vault/failed`:
+   *   from then on always.
    */
   async write(file: FileToWrite): Promise<void> {
     await this.#guarded(async () => {
@@ -80,6 +84,7 @@ export class BlockWriter {
 
   async #writeFile(file: FileToWrite): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
+    await this.#sealings.take()
     const parts = file.seal()
     try {
       await this.#place(file, parts)
@@ -147,6 +152,8 @@ class FolderSyncs {
   }
 }
 
+const refusals: ReadonlySet<string> = new Set([DiskCode.Denied, DiskCode.NotFound, DiskCode.Exists])
+
 /** A disk's error in the vault's words; anything else as it is. */
 function writeError(error: unknown): unknown {
   if (!isUnosysError(error) || error instanceof VaultError) return error
@@ -154,8 +161,11 @@ function writeError(error: unknown): unknown {
   const because = { cause: error }
   if (error.code === DiskCode.Full)
     return new VaultError(VaultCode.Full, `no room for another block: ${what}`, { what }, because)
+  if (error.code === DiskCode.Busy)
+    return new VaultError(VaultCode.Busy, `the disk is busy: ${what}`, { what }, because)
   // Not found: somebody removes folders while we write; nothing that was acknowledged hangs on it.
-  if (error.code === DiskCode.Denied || error.code === DiskCode.NotFound)
+  // Exists: somebody put a folder where the file belongs.
+  if (refusals.has(error.code))
     return new VaultError(VaultCode.Unusable, `the vault may not write: ${what}`, { what }, because)
   return new VaultError(VaultCode.Failed, `the vault's disk failed: ${what}`, { what }, because)
 }

@@ -7,7 +7,7 @@ import { actorOf } from '../access.ts'
 import { accountOf, withAccount } from '../accounts.ts'
 import { type Operation, RejectCode, type SignedBatch } from '../interface.ts'
 import { sessionLifeMaxMs, sessionsMax, sessionsPerPrincipalMax } from '../limits.ts'
-import { sessionExpiry, withSession } from '../sessions.ts'
+import { sessionExpiry, withoutSession, withSession } from '../sessions.ts'
 import { sessionCertificateBytesToSign } from '../signing.ts'
 import type { SectionState, SessionState } from '../state.ts'
 import { emptyMaps } from '../state-maps.ts'
@@ -40,19 +40,23 @@ export function openSession(
   if (live !== undefined) {
     return live.principal === principal ? renewed(state, live, expiryMs) : reject(RejectCode.Denied)
   }
-  const account = accountOf(state, principal)
-  if (account.sessionCount >= sessionsPerPrincipalMax || state.sessions.size >= sessionsMax)
-    return reject(RejectCode.Exhausted)
-  const opened: SessionState = {
-    session: batch.session,
-    principal,
-    expiryMs,
-    lastSequence: 0,
-    results: emptyMaps.results,
-  }
-  const expiries = state.expiries.set(sessionExpiry(opened), true)
+  return opened(state, { session: batch.session, principal, expiryMs })
+}
+
+function opened(
+  state: SectionState,
+  input: Pick<SessionState, 'session' | 'principal' | 'expiryMs'>,
+): SectionState | Reject {
+  // One that expired may still be there: only so many things are removed in a block.
+  const expired = state.sessions.get(input.session)
+  const before = expired === undefined ? state : withoutSession(state, expired)
+  const account = accountOf(before, input.principal)
+  const isFull = before.sessions.size >= sessionsMax
+  if (isFull || account.sessionCount >= sessionsPerPrincipalMax) return reject(RejectCode.Exhausted)
+  const session: SessionState = { ...input, lastSequence: 0, results: emptyMaps.results }
+  const expiries = before.expiries.set(sessionExpiry(session), true)
   const counted = { ...account, sessionCount: account.sessionCount + 1 }
-  return withSession(withAccount({ ...state, expiries }, counted), opened)
+  return withSession(withAccount({ ...before, expiries }, counted), session)
 }
 
 function renewed(state: SectionState, live: SessionState, expiryMs: number): SectionState {
