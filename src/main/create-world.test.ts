@@ -50,6 +50,9 @@ async function filesIn(folder: string): Promise<Map<string, Uint8Array>> {
   return found
 }
 
+const whole = optionsOf()
+const created = await createWorld(whole)
+
 test('create world: told to stop, it leaves nothing', async () => {
   const stop = new AbortController()
   const outFolder = join(freshFolder(), 'inner')
@@ -69,9 +72,6 @@ test('create world: a place where the system makes no folders ends it, with a se
   const made = createWorld(optionsOf({ outFolder: '/proc/unosys/world' }))
   await assert.rejects(made, coded('world/unwritable', '/proc/unosys/world: no folder can be made'))
 })
-
-const whole = optionsOf()
-const created = await createWorld(whole)
 
 test('create world: one folder for each Processor, the world and its secrets beside them', async () => {
   assert.deepEqual([...(await filesIn(whole.outFolder)).keys()].sort(), [

@@ -67,7 +67,9 @@ test('process: tests of what runs in a Processor run under the same flags', () =
   const flags = testFlags('src/kernel/x.test.ts')
   assert.deepEqual(
     // How large a heap grows, and which warnings are printed, changes nothing that a test sees.
-    processorFlags.filter((flag) => !/^--(disable-warning|max-semi-space-size)=/.test(flag)),
+    processorFlags.filter(
+      (flag) => !/^--(disable-warning|max-semi-space-size|heap-growing-percent)=/.test(flag),
+    ),
     flags,
   )
 })

@@ -25,10 +25,14 @@ export class RequestDeadline implements Deadline {
   readonly #deadlineMs: number
   readonly #abort = new AbortController()
   readonly #client: AbortSignal
-  readonly #onGone = (): void => this.#abort.abort(this.#client.reason)
+  readonly #onGone = (): void => {
+    // Whoever is gone needs no end of his time, nor an answer that may never be begun.
+    this.#stopTimer?.()
+    this.#abort.abort(this.#client.reason)
+  }
   #endMs = 0
   #isHeld = false
-  #stopTimer: () => void
+  #stopTimer: (() => void) | undefined
 
   /** @param client fires when the client is gone. */
   constructor(clock: Clock, client: AbortSignal, deadlineMs: number) {
@@ -47,7 +51,7 @@ export class RequestDeadline implements Deadline {
     return Math.max(1, this.#endMs - this.#clock.monotonicMs())
   }
 
-  /** A piece of a body came or went: the time begins anew. */
+  /** A piece of a body came or went, or its holders took some of it: the time begins anew. */
   moved(): void {
     this.#isHeld = false
     this.#endMs = this.#clock.monotonicMs() + this.#deadlineMs
@@ -72,7 +76,7 @@ export class RequestDeadline implements Deadline {
 
   /** The request is answered. */
   end(): void {
-    this.#stopTimer()
+    this.#stopTimer?.()
     this.#client.removeEventListener('abort', this.#onGone)
   }
 

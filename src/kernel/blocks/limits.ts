@@ -97,5 +97,6 @@ export const scrubPauseMs = 20
 export const scrubBusyMs = 5_000
 export const scrubTriesMax = 3
 
+assert(holderWaitMs < putDeadlineMs, 'a batch that is tried again has nothing left in a queue')
 assert(repairsInFlightMax % 2 === 0, 'half of the fetches are for what waits longest')
 assert(inFlightBytesMax >= 2 * plainBytesMax, 'two of the largest blocks fit in flight')

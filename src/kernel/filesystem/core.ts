@@ -72,6 +72,7 @@ export class Core {
       get deadlineMs() {
         return deadline.leftMs
       },
+      moved: () => deadline.moved(),
       signal,
       keysOf: (view) => this.options.namespace.keysOf(view, this.nameCall(context)),
       submit: (operations, request) => {

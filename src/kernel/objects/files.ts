@@ -173,6 +173,7 @@ export class Files {
       page: pageCallOf({ keys, view: target }, call),
       blockBytes: target.blockBytes,
       stage,
+      onLanded: call.moved,
     })
     const replace: Operation = {
       op: 'replace',

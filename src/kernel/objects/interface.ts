@@ -21,6 +21,8 @@ export type ObjectCall = {
   readonly keysOf: (view: ObjectView) => Promise<ObjectKeys>
   /** From now, read anew for each step: what the steps before it have left. */
   readonly deadlineMs: number
+  /** A long write got on: what is left begins anew. */
+  readonly moved?: () => void
   readonly signal: AbortSignal
 }
 

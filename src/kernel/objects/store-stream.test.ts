@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { cutBlocks } from './store-stream.ts'
+import { digestOf } from '../../base/ids.ts'
+import { SimRandom } from '../../simulator/sim-random.ts'
+import type { Blocks } from '../blocks/interface.ts'
+import { PageCache, type PageCall } from './pages.ts'
+import { cutBlocks, storeStream } from './store-stream.ts'
 
 async function* streamOf(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* chunks
@@ -31,4 +35,35 @@ test('C21: 1 MB of 64 KiB blocks is 16 blocks', async () => {
     count++
   }
   assert.equal(count, 16)
+})
+
+test('each batch that its holders took is told: a long upload gets on without the client', async () => {
+  const blockBytes = 2 ** 20
+  let batchCount = 0
+  const write: Blocks['write'] = async (batch) => {
+    batchCount++
+    const refs = batch.map(({ id, version, plain }) => {
+      return {
+        id,
+        version,
+        hash: digestOf('ab'.repeat(32)),
+        sealedBytes: plain.length,
+        keyEpoch: 1,
+      }
+    })
+    return { added: { blocks: [], receipts: [] }, refs }
+  }
+  const services = {
+    blocks: { write } as Blocks,
+    random: new SimRandom('stream'),
+    cache: new PageCache(),
+  }
+  let landedCount = 0
+  const stored = await storeStream(services, streamOf([new Uint8Array(4 * blockBytes)]), {
+    page: { signal: new AbortController().signal, deadlineMs: 1, replicas: 3 } as PageCall,
+    blockBytes,
+    stage: async () => assert.fail('so few blocks are not staged'),
+    onLanded: () => landedCount++,
+  })
+  assert.deepEqual([stored.blockCount, batchCount, landedCount], [4, 2, 2])
 })

@@ -54,6 +54,8 @@ export async function storeStream(
     readonly page: PageCall
     readonly blockBytes: number
     readonly stage: (added: Added) => Promise<void>
+    /** Hears of each batch that its holders took: the upload gets on. */
+    readonly onLanded?: (() => void) | undefined
   },
 ): Promise<StoredContent> {
   const { blocks, random } = services
@@ -69,6 +71,7 @@ export async function storeStream(
     const result = await flying.shift()
     if (result === undefined) return
     if (result.status === 'rejected') throw result.reason
+    options.onLanded?.()
     added.add(result.value.added)
     for (const ref of result.value.refs) await builder.push(ref)
     if (added.isFull) await options.stage(added.take())
