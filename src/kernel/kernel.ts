@@ -14,7 +14,7 @@ import {
   type WorldId,
 } from '../base/ids.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Crypto } from '../ports/crypto.ts'
+import type { Crypto, KeyPair } from '../ports/crypto.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Handshake } from '../ports/handshake.ts'
 import type { HttpHandler } from '../ports/http.ts'
@@ -69,6 +69,8 @@ export type KernelOptions = {
   readonly peers: readonly { readonly node: NodeId; readonly address: string }[]
   /** This Processor must stop: its disk failed, or safety was violated. Called once. */
   readonly onFatal: (error: Error) => void
+  /** True if this Processor may never have run: see `ConsensusOptions.mayBeNew`. */
+  readonly mayBeNew: boolean
   /** For the simulator: other limits of a member, and a look at what it executes. */
   readonly member?: Pick<MemberOptions, 'limits' | 'onExecuted'>
 }
@@ -165,7 +167,7 @@ async function buildLayers(ports: KernelPorts, options: KernelOptions): Promise<
     partitionOf: (id) => placement.partitionOf(id),
   })
   const base = { self, world, crypto, clock, log, metrics, links }
-  const group = await buildGroup({ ...base, journal, trust }, options)
+  const group = await buildGroup({ ...base, journal, trust, nodeKey, random }, options)
   const blocks = createBlocks({
     ...base,
     random: random.fork('blocks'),
@@ -198,11 +200,14 @@ async function openJournal(
 
 async function buildGroup(
   base: Pick<KernelPorts, 'crypto' | 'clock' | 'log' | 'metrics'> &
-    Pick<Layers, 'self' | 'world' | 'links' | 'journal' | 'trust'>,
+    Pick<Layers, 'self' | 'world' | 'links' | 'journal' | 'trust'> & {
+      readonly nodeKey: KeyPair
+      readonly random: Random
+    },
   options: KernelOptions,
 ): Promise<Group> {
-  const { crypto, clock, self, world, links, journal, trust } = base
-  const { genesis, keys, onFatal } = options
+  const { crypto, clock, log, self, world, links, journal, nodeKey, random, trust } = base
+  const { genesis, keys, mayBeNew, onFatal } = options
   const config = consensusConfigOf(crypto, genesis)
   const members = config.members.map(({ node }) => node)
   const shared = {
@@ -213,6 +218,7 @@ async function buildGroup(
     clock,
     crypto,
     links,
+    log: log.for('group'),
   }
   if (!members.includes(self)) {
     return createGroup({ ...shared, member: undefined, consensus: undefined })
@@ -223,13 +229,17 @@ async function buildGroup(
     clock,
     journal,
     initialState: initialState(crypto, genesis),
+    log: log.for('group'),
     pool: (item) => consensus.submit(item),
+    onSnapshot: (snapshot) => consensus.snapshot(snapshot),
+    onFatal,
     ...options.member,
   })
   const consensus = createConsensus({
     ...base,
     config,
     consensusKeyPair: crypto.signKeyPair(keys.consensusSeed),
+    mayBeNew,
     application: member,
     restoredHeight: await member.restore(),
     onFatal,
@@ -238,7 +248,12 @@ async function buildGroup(
       trust.report({ peer, kind: 'equivocation', about: `view ${first.view}` })
     },
   })
-  return createGroup({ ...shared, member, consensus })
+  const identity = {
+    world,
+    nodeSecretKey: nodeKey.secretKey,
+    random: random.fork('readmission'),
+  }
+  return createGroup({ ...shared, member, consensus, identity })
 }
 
 function buildApi(
@@ -325,6 +340,9 @@ function statusOf(ports: KernelPorts, options: KernelOptions, layers: Layers): (
         height: groupStatus.height,
         view: groupStatus.view,
         catchingUp: groupStatus.catchingUp,
+        votes: groupStatus.votes,
+        epoch: groupStatus.epoch,
+        stableHeight: groupStatus.stableHeight,
       },
       vault: {
         blocks: vaultStatus.blockCount,

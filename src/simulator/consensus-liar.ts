@@ -94,6 +94,7 @@ export class ConsensusLiar {
           view: dice.below(2 * this.#view + 2),
           finalView: dice.below(2 * this.#view + 2),
           height: dice.below(100),
+          stableHeight: dice.below(100),
         })
       if (dice.happens(0.3)) this.#lead()
       if (dice.happens(0.3)) this.#forge()

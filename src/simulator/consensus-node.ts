@@ -131,6 +131,7 @@ export class ConsensusNode {
       config,
       self: this.id,
       consensusKeyPair: this.#keys,
+      mayBeNew: true,
       links: this.#dyingAround(links, boundary),
       journal,
       clock,

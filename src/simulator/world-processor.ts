@@ -51,13 +51,14 @@ export class SimProcessor {
   readonly n: number
   readonly name: string
   readonly node: NodeId
-  readonly disk: SimDisk
+  disk: SimDisk
   readonly journals: SimJournals
   readonly #parts: WorldParts
   readonly #keys: NodeKeys
   readonly #random: SimRandom
   #run: Run | undefined
   #ready = false
+  #mayBeNew = true
   wallOffsetMs = 0
 
   constructor(
@@ -138,6 +139,7 @@ export class SimProcessor {
         keys: this.#keys,
         linkAddress: addressOf(this.n),
         peers,
+        mayBeNew: this.#mayBeNew,
         onFatal: (error) => this.#failed(run, error),
         member: this.#parts.memberOptions(this.n),
       },
@@ -145,7 +147,9 @@ export class SimProcessor {
     if (isOver(run)) return
     run.kernel = kernel
     await kernel.start()
-    if (!isOver(run)) this.#ready = true
+    if (isOver(run)) return
+    this.#ready = true
+    this.#mayBeNew = false
   }
 
   #failed(run: Run, error: unknown): void {
@@ -165,6 +169,14 @@ export class SimProcessor {
     if (crash.power === true) this.disk.crash()
     else this.disk.detach()
     this.journals.crash()
+  }
+
+  /** Its process ends, and its disk is lost: journal and blocks are gone, the keyring is not. */
+  wipe(): void {
+    this.crash({ power: true })
+    this.journals.wipe()
+    this.disk = new SimDisk({ random: this.#random.fork('new disk') })
+    this.#mayBeNew = false
   }
 
   /** Stop in order, as by SIGTERM; resolves when the process has ended. */

@@ -35,7 +35,13 @@ import { certificateHolds } from './verify.ts'
 export function tryCommit(machine: Machine): void {
   if (!machine.commitWanted) return
   machine.commitWanted = false
-  const { executed, final } = machine
+  const { base, checkpoints, executed, final } = machine
+  if (checkpoints.transfer !== undefined) return
+  if (executed.height < base.height) {
+    // The log of older epochs proves nothing here: a checkpoint will be the answer.
+    startFetch(machine, { fromHeight: executed.height + 1, ...final })
+    return
+  }
   if (executed.view >= final.view) return
   const path: Held[] = []
   let digest: Digest = final.digest
@@ -100,8 +106,10 @@ function dropSettled(machine: Machine): void {
   }
 }
 
-function startFetch(machine: Machine, request: FetchRequest): void {
+function startFetch(machine: Machine, wanted: FetchRequest): void {
   if (machine.fetch !== undefined) return
+  const { digest, fromHeight, view } = wanted
+  const request: FetchRequest = { fromHeight, view, digest }
   machine.fetch = { request, asked: new Set(), current: undefined, attempts: 0, refusals: 0 }
   askNext(machine, machine.fetch)
 }
@@ -177,6 +185,7 @@ export function onBlock(machine: Machine, from: MemberIndex, block: Block): void
 export function onRange(machine: Machine, from: MemberIndex, range: BlockRange): void {
   const { fetch, executed } = machine
   if (fetch === undefined || !fetch.asked.has(from)) return
+  if (executed.height < machine.base.height) return
   const skip = executed.height + 1 - range.fromHeight
   const first = range.blocks[skip]
   if (skip < 0 || first === undefined) return
@@ -209,6 +218,20 @@ function isProved(machine: Machine, from: MemberIndex, certificate: Certificate)
 
 /** Upon a member that is behind: from the journal what is executed, from memory what is not. */
 export function onFetch(machine: Machine, from: MemberIndex, request: FetchRequest): void {
+  const { base, checkpoints } = machine
+  if (request.fromHeight <= Math.max(checkpoints.prunedHeight, base.height)) {
+    const { stable } = checkpoints
+    const { digest, fromHeight } = request
+    const isOfUse = stable !== undefined && stable.height >= fromHeight
+    send(
+      machine,
+      from,
+      isOfUse
+        ? { kind: 'checkpoint', checkpoint: stable }
+        : { kind: 'lacking', fromHeight, digest },
+    )
+    return
+  }
   if (machine.executed.height >= request.fromHeight) {
     emit(machine, { kind: 'serve', to: from, request })
     return

@@ -20,6 +20,8 @@ export const certificatesPerMessageMax = 64
 export const inlinePayloadBytesMax = 16 * 1024
 /** Items in one payload, however small they are. */
 export const itemsPerBlockMax = 16_384
+/** Newest checkpoint votes that are kept of each member. */
+export const checkpointVotesMax = 4
 /** Headers behind the blocks of a range, up to the next certified one. */
 export const rangeTailMax = 1_024
 /** Blocks in one range. */

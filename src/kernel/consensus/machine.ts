@@ -45,6 +45,7 @@
  * @pure
  */
 import { learn, onCertificate } from './certificates.ts'
+import { onCheckpoint, onCheckpointVote, onSnapshot, onTransferred } from './checkpoint.ts'
 import { onBlock, onFetch, onFetchLink, onLacking, onRange, tryCommit } from './commit.ts'
 import { onPropose, propose, tryVote } from './propose.ts'
 import { onAsk, onLinkUp, onStatus } from './recovery.ts'
@@ -86,6 +87,12 @@ function take(machine: Machine, input: Input): void {
     case 'timer':
       onTimer(machine, input.id, input.view)
       return
+    case 'snapshot':
+      onSnapshot(machine, input.snapshot)
+      return
+    case 'transferred':
+      onTransferred(machine, input.checkpoint, input.ok)
+      return
   }
 }
 
@@ -118,6 +125,12 @@ function onMessage(machine: Machine, from: MemberIndex, message: Message): void 
       return
     case 'lacking':
       onLacking(machine, from, message.digest)
+      return
+    case 'checkpointVote':
+      onCheckpointVote(machine, from, message.vote)
+      return
+    case 'checkpoint':
+      onCheckpoint(machine, from, message.checkpoint)
       return
   }
 }

@@ -64,6 +64,12 @@ export class Pool {
     return taken
   }
 
+  /** The item was taken to be executed and is not; without room its sender must ask again. */
+  takeBack(key: string, waiting: Waiting): void {
+    this.#executed.delete(key)
+    this.add(key, waiting)
+  }
+
   /** The item was executed. */
   executed(key: string): void {
     const waiting = this.#items.get(key)

@@ -11,6 +11,7 @@
 import { assert } from '../../base/assert.ts'
 import { toHex } from '../../base/bytes.ts'
 import type { Digest, NodeId } from '../../base/ids.ts'
+import { type Checkpoints, newCheckpoints } from './checkpoint.ts'
 import type { Application } from './interface.ts'
 import type { ConsensusLimits } from './limits.ts'
 import { Pool } from './pool.ts'
@@ -24,6 +25,7 @@ import type {
   MemberIndex,
   Message,
   Now,
+  StableCheckpoint,
   Vote,
   VoteKind,
 } from './types.ts'
@@ -78,7 +80,9 @@ export type Fetch = {
 }
 
 /** When a peer was last given an answer of each kind, by the monotonic clock. */
-export type Answered = { helped?: number; resent?: number; asked?: number }
+export type Answered = { helped?: number; resent?: number; asked?: number; checkpointed?: number }
+
+export type EpochBase = { readonly height: number; readonly digest: Digest }
 
 export type Machine = {
   readonly setup: Setup
@@ -89,7 +93,11 @@ export type Machine = {
   heldBytes: number
   /** Highest finalization known. View 0 is the genesis, which has no certificate. */
   final: { view: number; digest: Digest; certificate: Certificate | undefined }
+  /** Its height is below the base's while the state of the epoch's begin is still to be fetched. */
   executed: { height: number; view: number; digest: Digest }
+  /** Where this epoch began: 0 and the genesis, or the block that ended the epoch before. */
+  readonly base: EpochBase
+  readonly checkpoints: Checkpoints
   /** Highest view with a notarization. */
   notarizedView: number
   /** Timers are set for this view; 0 means none. */
@@ -129,6 +137,9 @@ export type Restored = {
   readonly certificates: readonly Certificate[]
   readonly blocks: readonly Block[]
   readonly muted: boolean
+  readonly stable: StableCheckpoint | undefined
+  /** Heights up to here are gone from the journal. */
+  readonly prunedHeight: number
 }
 
 export const emptyRestored: Restored = {
@@ -138,6 +149,8 @@ export const emptyRestored: Restored = {
   certificates: [],
   blocks: [],
   muted: false,
+  stable: undefined,
+  prunedHeight: 0,
 }
 
 const newRound = (): Round => ({
@@ -162,27 +175,35 @@ export function roundOf(machine: Machine, view: number): Round {
 
 /**
  * The machine as the journal left it. Every value is the *maximum* of what the records say, so the
- * order in which they were written or read back has no influence.
+ * order in which they were written or read back has no influence. `before` is that of the epoch
+ * before: its pool and the numbers of its votes go on.
  */
-export function createMachine(setup: Setup, restored: Restored = emptyRestored): Machine {
+export function createMachine(
+  setup: Setup,
+  restored: Restored = emptyRestored,
+  baseHeight = 0,
+  before?: Machine,
+): Machine {
   const genesis = setup.config.genesis
   const memberCount = setup.config.members.length
   const machine: Machine = {
     setup,
-    pool: new Pool(setup.limits),
+    pool: before?.pool ?? new Pool(setup.limits),
     view: 1,
     rounds: new Map(),
     held: new Map(),
     heldBytes: 0,
     final: { view: 0, digest: genesis, certificate: undefined },
-    executed: restored.executed ?? { height: 0, view: 0, digest: genesis },
+    executed: restored.executed ?? { height: baseHeight, view: 0, digest: genesis },
+    base: { height: baseHeight, digest: genesis },
+    checkpoints: newCheckpoints(memberCount),
     notarizedView: 0,
     armedView: 0,
     nudgedView: 0,
     nudgeTimerView: 0,
     relayTimer: false,
-    ownVotes: 0,
-    durableVotes: 0,
+    ownVotes: before?.ownVotes ?? 0,
+    durableVotes: before?.durableVotes ?? 0,
     ownVoteNumbers: new Map(),
     formed: [],
     fetch: undefined,
@@ -235,6 +256,8 @@ function restore(machine: Machine, restored: Restored): void {
   }
   signer.raiseFloor(machine.final.view)
   if (restored.muted) signer.mute()
+  machine.checkpoints.stable = restored.stable
+  machine.checkpoints.prunedHeight = restored.prunedHeight
 }
 
 /** Who leads a view. */

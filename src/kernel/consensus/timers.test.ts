@@ -123,7 +123,9 @@ test('having given up, it says so again and again, with all that others may lack
   one.timer('retry')
   assert.deepEqual(one.votes(), ['nullify 2'])
   assert.equal(one.sent('certificates').length, 1)
-  assert.deepEqual(one.sent('status'), [{ kind: 'status', view: 2, finalView: 0, height: 0 }])
+  assert.deepEqual(one.sent('status'), [
+    { kind: 'status', view: 2, finalView: 0, height: 0, stableHeight: 0 },
+  ])
   assert.equal(delayOf(one, 'retry'), 300)
 })
 
@@ -133,7 +135,7 @@ test('a finalization is passed on a little later, to those who did not show that
   one.hearCertificate(certificate, others[0]!)
   assert.equal(delayOf(one, 'relay'), 50)
   assert.deepEqual(one.sent('certificates'), [])
-  one.hear(others[1]!, { kind: 'status', view: 2, finalView: 1, height: 0 })
+  one.hear(others[1]!, { kind: 'status', view: 2, finalView: 1, height: 0, stableHeight: 0 })
   one.timer('relay')
   const told = one.ofKind('send').map((effect) => effect.to)
   assert.deepEqual(told, [others[2]!])

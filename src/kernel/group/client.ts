@@ -3,6 +3,7 @@
  * q members gave the same answer: any q share a correct member with any other q. The links sign
  * every envelope, so an answer needs no signature of its own.
  */
+import { emptyBytes } from '../../base/bytes.ts'
 import { isUnosysError, type UnosysError } from '../../base/error.ts'
 import type { NodeId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -231,6 +232,13 @@ export class GroupClient {
         return member.page(decoded.page)
       case 'added':
         return encodeAddedReply(await member.added(decoded.fromHeight, decoded.countMax))
+      case 'manifest':
+        return member.manifest(decoded.height)
+      case 'chunk':
+        return member.chunk(decoded.height, decoded.index)
+      case 'readmit':
+        member.readmit(decoded.item)
+        return emptyBytes
     }
   }
 }

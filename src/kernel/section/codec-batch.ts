@@ -13,6 +13,7 @@ import { type Crypto, type KeyPair, signatureBytes } from '../../ports/crypto.ts
 import { leafCountOf } from './codec-block.ts'
 import { readOperation, writeOperation } from './codec-operation.ts'
 import { type Command, type CommandResult, RejectCode, type SignedBatch } from './interface.ts'
+import { ItemKind } from './item-kind.ts'
 import {
   batchBytesMax,
   commandsPerBatchMax,
@@ -53,7 +54,7 @@ export function encodeSignedBatch(batch: SignedBatch): Uint8Array {
   const commands = batch.commands.map(encodeCommand)
   const bytes = commands.reduce((sum, command) => sum + command.length + 4, 256)
   return encode((writer) => {
-    writer.hex(batch.session).fixed(batch.sessionKey)
+    writer.u8(ItemKind.Batch).hex(batch.session).fixed(batch.sessionKey)
     writer.list(commands, (inner, command) => inner.blob(command))
     writer.fixed(batch.signature)
   }, bytes)
@@ -63,6 +64,7 @@ export function encodeSignedBatch(batch: SignedBatch): Uint8Array {
 export function decodeSignedBatch(bytes: Uint8Array): ExecutableBatch {
   return decode(bytes, (reader) => {
     if (bytes.length > batchBytesMax) reader.refuse('batch too long')
+    if (reader.u8() !== ItemKind.Batch) reader.refuse('not a batch')
     const session = reader.hex(sessionIdBytes) as SessionId
     const sessionKey = reader.fixed(publicKeyBytes).slice()
     const encodedCommands = reader.list(commandsPerBatchMax, (inner) => inner.blob(batchBytesMax))
