@@ -34,7 +34,7 @@ export type ConsensusLimits = {
   readonly payloadBytesMax: number
   /** One item. Part of block validity: equal on all members. */
   readonly itemBytesMax: number
-  /** Items that wait in the pool, by count and by bytes. */
+  /** Items that wait in the pool, by count and by bytes; one client holds at most half. */
   readonly poolCountMax: number
   readonly poolBytesMax: number
   /** Keys of executed items that are remembered, so that a late copy is not pooled again. */
@@ -69,12 +69,15 @@ export function consensusLimitsOf(overrides: Partial<ConsensusLimits> = {}): Con
     limits.itemBytesMax + itemOverheadBytes + payloadOverheadBytes <= limits.payloadBytesMax,
     'an item of the largest size fits into a block',
   )
-  assert(limits.itemBytesMax <= limits.poolBytesMax, 'an item of the largest size fits the pool')
+  assert(
+    2 * limits.itemBytesMax <= limits.poolBytesMax,
+    'an item of the largest size fits into one client’s share of the pool',
+  )
   assert(limits.payloadBytesMax <= limits.heldBlocksBytesMax, 'a block can be held')
   assert(
     limits.payloadBytesMax + limits.rangeBytesMax <= 4 * 1024 * 1024,
     'a range with one largest block fits into the body of a message',
   )
-  assert(limits.viewsAheadMax >= 1 && limits.poolCountMax >= 1, 'there is room for one')
+  assert(limits.viewsAheadMax >= 1 && limits.poolCountMax >= 2, 'there is room for one')
   return limits
 }

@@ -263,12 +263,31 @@ test('invalid and oversized items do not enter the pool', () => {
   assert(member.submit(makeItem(1, group.limits.itemBytesMax)))
 })
 
+test('a flood of one client keeps no item of another out of the next block', () => {
+  const leader = group.member(group.leader(2))
+  const ofClient = (id: number, client: number): Uint8Array => {
+    const item = makeItem(id, 6_000)
+    item[5] = client
+    return item
+  }
+  let taken = 0
+  for (let id = 1; id <= 5_000; id++) if (leader.submit(ofClient(id, 1))) taken++
+  assert(taken > 1_000 && taken < 5_000, `${taken} taken: the rest is refused, not queued`)
+  assert(leader.submit(ofClient(9_999, 2)))
+  leader.hearCertificate(group.certificate('nullify', 1))
+  const [message] = leader.sent('propose')
+  assert(message?.kind === 'propose')
+  const clients = message.block.payload.items.map((item) => item[5])
+  assert.deepEqual(clients.slice(0, 3), [1, 2, 1])
+  assert(clients.length > 100, 'and the flood uses the room that others do not')
+})
+
 test('blocks that wait are bounded in bytes', () => {
   const tight = new Group(4, {
     heldBlocksBytesMax: 400,
     payloadBytesMax: 400,
     itemBytesMax: 300,
-    poolBytesMax: 400,
+    poolBytesMax: 600,
   })
   const member = tight.member([0, 1, 2, 3].find((at) => at !== tight.leader(1))!)
   member.hearProposal(tight.block(1, { items: [makeItem(1, 300)] }))

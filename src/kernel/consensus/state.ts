@@ -38,7 +38,7 @@ export type Setup = Verifier & {
   readonly limits: ConsensusLimits
   /** The delay that a message and a sync take at most in good weather. */
   readonly delta0Ms: number
-  readonly application: Pick<Application, 'isValid' | 'keyOf'>
+  readonly application: Pick<Application, 'isValid' | 'keyOf' | 'clientOf'>
 }
 
 /** A block in memory that is not executed yet. */
@@ -355,5 +355,6 @@ export function admit(machine: Machine, item: Uint8Array): boolean {
   const hash = toHex(crypto.sha256(item))
   if (machine.pool.keyOfBytes(hash) !== undefined) return true
   if (!application.isValid(item)) return false
-  return machine.pool.add(application.keyOf(item), { item, hash })
+  const client = application.clientOf(item)
+  return machine.pool.add(application.keyOf(item), { item, hash, client })
 }

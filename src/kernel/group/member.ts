@@ -24,12 +24,14 @@ import {
   encodeResults,
   execute,
   isBatchSigned,
+  openerOf,
   type PageRequest,
   page,
   type Query,
   recallResults,
   type SectionState,
   type SignedBatch,
+  sessionOfBatch,
 } from '../section/index.ts'
 import {
   answerBytesMax,
@@ -158,6 +160,16 @@ export class Member implements Application {
 
   keyOf(item: Uint8Array): string {
     return toHex(this.#options.crypto.sha256(item))
+  }
+
+  /**
+   * The session; for one that does not exist here yet, whoever opens it. All batches that nobody
+   * vouches for share one place: anybody can draw session keys.
+   */
+  clientOf(item: Uint8Array): string {
+    const session = sessionOfBatch(item)
+    if (this.#state.sessions.has(session)) return session
+    return openerOf(this.#options.crypto, this.#state, decodeSignedBatch(item)) ?? 'nobody'
   }
 
   /** Keep what validation decoded until it is executed, so that it is decoded once. */

@@ -1,5 +1,5 @@
 /** Encodings of commands, signed batches and results, and the stateless check of a batch. @pure */
-import { decode, encode, type Reader, type Writer } from '../../base/codec.ts'
+import { decode, encode, Reader, type Writer } from '../../base/codec.ts'
 import {
   type Digest,
   digestBytes,
@@ -58,6 +58,10 @@ export function encodeSignedBatch(batch: SignedBatch): Uint8Array {
     writer.fixed(batch.signature)
   }, bytes)
 }
+
+/** The session of an encoded batch, without decoding the rest. @throws CodecError */
+export const sessionOfBatch = (bytes: Uint8Array): SessionId =>
+  new Reader(bytes).hex(sessionIdBytes) as SessionId
 
 /** @throws CodecError */
 export function decodeSignedBatch(bytes: Uint8Array): ExecutableBatch {
