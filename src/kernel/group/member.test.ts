@@ -147,7 +147,7 @@ test('several wait for one batch, up to a bound; whoever gives up is forgotten',
   const gone = new AbortController()
   const first = member.submit(item, gone.signal)
   const others = Array.from({ length: waitersPerBatchMax - 1 }, () => member.submit(item, never))
-  await assert.rejects(member.submit(item, never), coded('group/overloaded'))
+  await assert.rejects(member.submit(item, never), coded('group/awaited'))
   gone.abort(new Error('gone'))
   await assert.rejects(first, /gone/)
   others.push(member.submit(item, never))

@@ -70,7 +70,7 @@ export type Executed = {
 
 /** A member refuses; the asker sees the code as `peerCode`. */
 export class MemberRefused extends UnosysError<
-  'group/overloaded' | 'group/root-gone' | 'group/behind' | 'group/too-large',
+  'group/overloaded' | 'group/awaited' | 'group/root-gone' | 'group/behind' | 'group/too-large',
   Record<string, never>
 > {}
 
@@ -260,7 +260,10 @@ export class Member implements Application {
     if (refused !== undefined) return refused
     signal.throwIfAborted()
     const waiting = this.#waiters.get(key) ?? []
-    const full = waiting.length >= waitersPerBatchMax || this.#waiters.size >= waitedBatchesMax
+    if (waiting.length >= waitersPerBatchMax) {
+      throw new MemberRefused('group/awaited', 'the batch is taken, and many wait for it', {})
+    }
+    const full = waiting.length === 0 && this.#waiters.size >= waitedBatchesMax
     // The bytes are a view into a frame; the pool keeps them.
     if (full || !this.#options.pool(item.slice())) {
       throw new MemberRefused('group/overloaded', 'the pool is full', {})
