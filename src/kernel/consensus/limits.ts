@@ -28,6 +28,9 @@ export const rangeBlocksMax = 1_024
 export const timeToleranceMs = 2_000
 export const timeToleranceMsMax = 24 * 60 * 60 * 1000
 
+/** Blocks have items this many views beyond the finalization; leaders then propose empty ones. */
+export const fullBlockViewsMax = 32
+
 /** Bounds with defaults; tests choose small ones. */
 export type ConsensusLimits = {
   /** Encoded payload of one block. Part of block validity: equal on all members. */

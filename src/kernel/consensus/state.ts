@@ -78,7 +78,7 @@ export type Fetch = {
 }
 
 /** When a peer was last given an answer of each kind, by the monotonic clock. */
-export type Answered = { helped?: number; resent?: number; asked?: number }
+export type Answered = { helped?: number; resent?: number; asked?: number; told?: number }
 
 export type Machine = {
   readonly setup: Setup
@@ -346,6 +346,21 @@ export function release(machine: Machine, digest: Digest): void {
   if (held === undefined) return
   machine.held.delete(digest)
   machine.heldBytes -= held.block.payload.bytes.length
+}
+
+/**
+ * Forget blocks of views that were left without our vote or a notarization that we know. Should
+ * one of them be notarized after all, its voters have it.
+ */
+export function releaseUnvoted(machine: Machine): void {
+  for (const [digest, { block, stored }] of machine.held) {
+    const { view } = block.header
+    if (stored || view <= machine.final.view || view >= machine.view) continue
+    const round = machine.rounds.get(view)
+    if (round?.certificates.notarize?.digest === digest) continue
+    release(machine, digest)
+    if (round?.proposal?.block.digest === digest) round.proposal = undefined
+  }
 }
 
 /** Put an item into the pool. False when it is invalid, too large or there is no room. */
