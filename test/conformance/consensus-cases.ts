@@ -1,6 +1,6 @@
 /** Cases whose bytes are pinned: one of each thing that consensus signs, sends or stores. */
 import { concat, toHex } from '../../src/base/bytes.ts'
-import { digestOf } from '../../src/base/ids.ts'
+import { digestOf, nodeIdOf } from '../../src/base/ids.ts'
 import {
   blockOf,
   encodeCertificate,
@@ -8,6 +8,7 @@ import {
   payloadOf,
   voteBytes,
 } from '../../src/kernel/consensus/encoding.ts'
+import { encodeEvidence } from '../../src/kernel/consensus/evidence.ts'
 import { defaultConsensusLimits } from '../../src/kernel/consensus/limits.ts'
 import { writesOf } from '../../src/kernel/consensus/records.ts'
 import type {
@@ -58,6 +59,13 @@ export function consensusCases(crypto: Crypto): ConsensusCase[] {
   const [signature] = notarized.signatures
   const vote = { kind: 'notarize', view: 1, digest: one.digest, signer: 0 } as const
   const ownVote = { ...vote, signature: signature ?? new Uint8Array(64) }
+  const evidence = {
+    member: nodeIdOf('c3'.repeat(32)),
+    group: context.group,
+    epoch: context.epoch,
+    first: ownVote,
+    second: { ...ownVote, digest: two.digest },
+  }
   const messages: Message[] = [
     { kind: 'propose', block: two, justification: [notarized, nullified] },
     { kind: 'vote', vote: ownVote },
@@ -95,6 +103,7 @@ export function consensusCases(crypto: Crypto): ConsensusCase[] {
     { name: 'header digest', hex: one.digest },
     { name: 'payload hash', hex: one.header.payloadHash },
     { name: 'certificate', hex: toHex(encodeCertificate(finalized, context)) },
+    { name: 'evidence', hex: toHex(encodeEvidence(evidence)) },
     ...messages.map((message) => {
       const { body, head } = encodeMessage(message, wire)
       const bytes = body === undefined ? [head] : [head, body.bytes]
