@@ -2,8 +2,8 @@
  * Proofs against peers, kept in the journal: what a member signed and no correct member signs says
  * the same for ever, and must not be gone with the process that saw it.
  *
- * One proof of a matter is enough, and a few of a peer: a liar that lies in every view costs no more
- * than that. The oldest are kept; whoever has seen one has seen enough.
+ * One proof of a matter is enough, and a few of a peer: a liar in every view costs no more than
+ * that. The oldest are kept; whoever has seen one has seen enough.
  */
 import { utf8 } from '../../base/bytes.ts'
 import { decode, encode } from '../../base/codec.ts'
