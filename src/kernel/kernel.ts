@@ -27,7 +27,7 @@ import type { Transport } from '../ports/transport.ts'
 import type { StatusBody } from '../wire/schemas.ts'
 import { createApi } from './api/index.ts'
 import { type Blocks, createBlocks } from './blocks/index.ts'
-import { byzBound, createConsensus, quorumOf } from './consensus/index.ts'
+import { byzBound, createConsensus, encodeEvidence, quorumOf } from './consensus/index.ts'
 import { createFileSystem } from './filesystem/index.ts'
 import { createGroup, type Group, Member, type MemberOptions } from './group/index.ts'
 import { everyoneKeyOf, openBlockNameKey } from './keys/index.ts'
@@ -43,7 +43,7 @@ import {
   placementEpochOf,
   worldIdOf,
 } from './section/index.ts'
-import { createTrust, type Trust } from './trust/index.ts'
+import { FaultKind, openTrust, type Trust } from './trust/index.ts'
 import { createSessions } from './users/index.ts'
 import { openVault, type Vault } from './vault/index.ts'
 
@@ -143,7 +143,6 @@ async function buildLayers(ports: KernelPorts, options: KernelOptions): Promise<
   const own = genesis.members.find(({ node }) => node === self)
   if (own === undefined) throw notOfThisWorld('this node is not in the genesis document')
   const linkKey = crypto.boxKeyPair(keys.linkSecret)
-  const trust = createTrust({ log: log.for('trust'), metrics })
   const links = createLinks({
     ports: { ...ports, random: random.fork('links') },
     world,
@@ -155,6 +154,7 @@ async function buildLayers(ports: KernelPorts, options: KernelOptions): Promise<
   })
   const placement = createPlacement(crypto.sha256, placementEpochOf(genesis))
   const journal = await openJournal(ports, { world, keys })
+  const trust = await openTrust({ log: log.for('trust'), metrics, journal })
   const blockNameKey = openBlockNameKey(crypto, keys.computerKeys, genesis.sealedBlockNameKey)
   if (blockNameKey === undefined) {
     throw notOfThisWorld('the computer key does not open the block-name key of genesis')
@@ -244,8 +244,14 @@ async function buildGroup(
     restoredHeight: await member.restore(),
     onFatal,
     onEvidence: (evidence) => {
-      const { member: peer, first } = evidence
-      trust.report({ peer, kind: 'equivocation', about: `view ${first.view}` })
+      const { epoch, first, member: peer } = evidence
+      trust.report({
+        peer,
+        kind: FaultKind.Equivocation,
+        about: `epoch ${epoch} view ${first.view}`,
+        evidence: encodeEvidence(evidence),
+        isProof: true,
+      })
     },
   })
   const identity = {

@@ -118,16 +118,18 @@ test('C44: reading a block that is not here costs one request and one response',
     await expectCall(world, 3, { method: 'HEAD', path: pathOf('/public/f') })
     return total(world, 'links.sent_messages') - before
   }
-  const forLookUp = await headOnly()
+  // A look-up may end before the slowest member answers, and tell it so: what it costs varies.
+  const lookUps: number[] = []
+  for (let count = 0; count < 10; count++) lookUps.push(await headOnly())
   const before = total(world, 'links.sent_messages')
   const asked = world.processor(3).metrics.get('blocks.get_sent_count')
   const served = total(world, 'blocks.get_served_count')
   assert.deepEqual(await get(world, 3, '/public/f'), bytesOf(40_960))
   assert.equal(world.processor(3).metrics.get('blocks.get_sent_count') - asked, away)
   assert.equal(total(world, 'blocks.get_served_count') - served, away)
-  // A look-up may tell the slowest member that its answer is not needed any more.
-  const extra = total(world, 'links.sent_messages') - before - forLookUp - 2 * away
-  assert(Math.abs(extra) <= 1, `${extra} messages besides`)
+  const besides = total(world, 'links.sent_messages') - before - 2 * away
+  const [least, most] = [Math.min(...lookUps) - 1, Math.max(...lookUps) + 1]
+  assert(besides >= least && besides <= most, `${besides} messages besides, a look-up: ${lookUps}`)
 })
 
 test('C23 C46: a block lies on as many different Processors as its file says, and on no other', async () => {

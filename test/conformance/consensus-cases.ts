@@ -9,6 +9,7 @@ import {
   payloadOf,
   voteBytes,
 } from '../../src/kernel/consensus/encoding.ts'
+import { encodeEvidence } from '../../src/kernel/consensus/evidence.ts'
 import { defaultConsensusLimits } from '../../src/kernel/consensus/limits.ts'
 import { epochWrites, writesOf } from '../../src/kernel/consensus/records.ts'
 import type {
@@ -68,6 +69,13 @@ export function consensusCases(crypto: Crypto): ConsensusCase[] {
     genesis: two.digest,
     members: [{ node: nodeIdOf('c3'.repeat(32)), consensusKey: new Uint8Array(32).fill(7) }],
   }
+  const evidence = {
+    member: nodeIdOf('c3'.repeat(32)),
+    group: context.group,
+    epoch: context.epoch,
+    first: ownVote,
+    second: { ...ownVote, digest: two.digest },
+  }
   const messages: Message[] = [
     { kind: 'propose', block: two, justification: [notarized, nullified] },
     { kind: 'vote', vote: ownVote },
@@ -116,6 +124,7 @@ export function consensusCases(crypto: Crypto): ConsensusCase[] {
       name: `epoch write ${place}`,
       hex: textOf(write),
     })),
+    { name: 'evidence', hex: toHex(encodeEvidence(evidence)) },
     ...messages.map((message) => {
       const { body, head } = encodeMessage(message, wire)
       const bytes = body === undefined ? [head] : [head, body.bytes]

@@ -49,6 +49,7 @@ export function tryCommit(machine: Machine): void {
   while (digest !== executed.digest) {
     const held = machine.held.get(digest)
     if (held === undefined) {
+      dropFailed(machine, path, view)
       startFetch(machine, { fromHeight: executed.height + 1, view, digest })
       return
     }
@@ -95,14 +96,31 @@ function execute(machine: Machine, held: Held, certificate: Certificate | undefi
   endFetch(machine)
 }
 
+/**
+ * Blocks beside the finalized chain, as far down as it is known, came to nothing: they must not
+ * wait for a block that somebody else may take long to send.
+ */
+function dropFailed(machine: Machine, path: readonly Held[], knownToView: number): void {
+  const onPath = new Set(path.map((held) => held.block.digest))
+  for (const [digest, held] of machine.held) {
+    const { view } = held.block.header
+    if (view < knownToView || view > machine.final.view || onPath.has(digest)) continue
+    drop(machine, held)
+  }
+}
+
+function drop(machine: Machine, held: Held): void {
+  const { digest, header } = held.block
+  release(machine, digest)
+  if (held.stored) write(machine, { kind: 'dropBlock', view: header.view, digest })
+}
+
 /** Blocks of views that execution has passed are executed or came to nothing. */
 function dropSettled(machine: Machine): void {
   for (const [digest, held] of machine.held) {
-    const { view } = held.block.header
-    if (view > machine.executed.view) continue
-    release(machine, digest)
-    if (held.stored && digest !== machine.executed.digest)
-      write(machine, { kind: 'dropBlock', view, digest })
+    if (held.block.header.view > machine.executed.view) continue
+    if (digest === machine.executed.digest) release(machine, digest)
+    else drop(machine, held)
   }
 }
 

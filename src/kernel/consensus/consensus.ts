@@ -444,7 +444,8 @@ class Driver implements Consensus {
     const { pool, setup } = this.#machine
     for (const item of block.payload.items) {
       const hash = toHex(setup.crypto.sha256(item))
-      pool.takeBack(setup.application.keyOf(item), { item: item.slice(), hash })
+      const client = setup.application.clientOf(item)
+      pool.takeBack(setup.application.keyOf(item), { item: item.slice(), hash, client })
     }
   }
 

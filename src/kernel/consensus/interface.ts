@@ -63,6 +63,11 @@ export interface Application {
   /** Identity for deduplication in the pool: equal items, equal keys. Asked of valid items only. */
   keyOf(item: Uint8Array): string
   /**
+   * Whose share of the pool a valid item takes. Members may differ in it: it decides about room and
+   * turns in one member's pool only.
+   */
+  clientOf(item: Uint8Array): string
+  /**
    * Execute the next block. Called once per height in order, also when replaying after a restart
    * (then from the height after the one returned by `restore`). The returned writes become durable
    * in one commit with consensus' own record of the height, before `onDurable` is called. They go

@@ -9,7 +9,7 @@ import type { Digest } from '../../base/ids.ts'
 import { onCertificate } from './certificates.ts'
 import { blockOf, payloadHashOf, payloadOf } from './encoding.ts'
 import { askFor, justificationOf, lackingFor, parentOf } from './justify.ts'
-import { timeToleranceMs, timeToleranceMsMax } from './limits.ts'
+import { fullBlockViewsMax, timeToleranceMs, timeToleranceMsMax } from './limits.ts'
 import {
   deltaMs,
   emit,
@@ -19,6 +19,7 @@ import {
   leaderOf,
   type Machine,
   type Round,
+  releaseUnvoted,
   roundOf,
   send,
   write,
@@ -40,10 +41,13 @@ export function propose(machine: Machine): void {
     return
   }
   const known = keysSinceExecuted(machine, parent.digest)
-  const items = machine.pool.take(known.keys)
+  // Blocks that nothing finalizes fill the voters' memory: then finality comes first.
+  const isFailing = view - machine.final.view > fullBlockViewsMax
+  const items = isFailing ? [] : machine.pool.take(known.keys)
+  const mayWait = !isFailing || machine.pool.count === 0
   // An empty block only brings finality to its ancestors, which mostly comes by itself. And while a
   // slow ancestor's payload is still on its way, we would order its items a second time.
-  if ((items.length === 0 || !known.complete) && machine.nudgedView !== view) {
+  if (mayWait && (items.length === 0 || !known.complete) && machine.nudgedView !== view) {
     awaitNudge(machine)
     return
   }
@@ -120,9 +124,18 @@ export function onPropose(
   if (notarized !== undefined && notarized.digest !== block.digest) return
   // The first one counts. A second one promises nothing and proves nothing: leaders restart.
   if (round.proposal !== undefined) return
-  const { heldBlocksBytesMax } = machine.setup.limits
-  if (machine.heldBytes + block.payload.bytes.length > heldBlocksBytesMax) return
+  if (!hasRoom(machine, block)) {
+    releaseUnvoted(machine)
+    if (!hasRoom(machine, block)) return
+  }
   accept(machine, round, block)
+}
+
+/** An empty block always has: it can bring the finality that makes room for others. */
+function hasRoom(machine: Machine, block: Block): boolean {
+  const { heldBlocksBytesMax } = machine.setup.limits
+  const { bytes, items } = block.payload
+  return items.length === 0 || machine.heldBytes + bytes.length <= heldBlocksBytesMax
 }
 
 /** Upon anything: notarize the current view's proposal once everything about it is right. */

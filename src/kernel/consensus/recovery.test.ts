@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Group, type Member } from '../../../test/conformance/consensus-fixture.ts'
 import { makeItem } from '../../simulator/consensus-application.ts'
+import type { Message } from './types.ts'
 
 const group = new Group(4)
 const self = [0, 1, 2, 3].find((at) => ![1, 2, 3].some((view) => group.leader(view) === at))!
@@ -59,6 +60,32 @@ test('to whoever is ahead we say where we are; he helps', () => {
   for (const message of helper.sent('certificates')) one.hear(peer, message)
   assert.equal(one.machine.view, 4)
   assert.equal(one.machine.final.view, 1)
+})
+
+test('each ahead in one thing: two members do not answer each other’s status for ever', () => {
+  const [one, other] = [ahead(), group.member(peer)]
+  other.hearCertificate(group.certificate('finalize', 1, { digest: chain[0]!.digest }))
+  other.hearCertificate(group.certificate('finalize', 2, { digest: chain[1]!.digest }))
+  other.nowMs = one.nowMs
+  let statuses = 0
+  one.input({ kind: 'linkUp', peer })
+  let toOther = one.sent('status')
+  while (toOther.length > 0 && statuses < 100) {
+    statuses += toOther.length
+    const toOne: Message[] = []
+    // Certificates get lost on the way: nobody comes forward.
+    for (const message of toOther) {
+      other.hear(self, message)
+      toOne.push(...other.sent('status'))
+    }
+    statuses += toOne.length
+    toOther = []
+    for (const message of toOne) {
+      one.hear(peer, message)
+      toOther.push(...one.sent('status'))
+    }
+  }
+  assert(statuses <= 4, `${statuses} messages about where the two are`)
 })
 
 test('equal in view: our votes again, since his retry shows that something was lost', () => {

@@ -46,7 +46,8 @@ export function onStatus(machine: Machine, from: MemberIndex, status: Status): v
   const behind = status.view < machine.view || status.finalView < machine.final.view
   const ahead = status.view > machine.view || status.finalView > machine.final.view
   if (behind) help(machine, from, Math.min(status.view, status.finalView + 1))
-  if (ahead) sendStatus(machine, from)
+  // Each may be ahead in one of the two: without a limit they would answer each other for ever.
+  if (ahead && mayAnswer(machine, from, 'told')) sendStatus(machine, from)
   if (status.view !== machine.view) return
   if (mayAnswer(machine, from, 'resent')) resendMine(machine, from)
 }

@@ -40,7 +40,7 @@ export type Setup = Verifier & {
   readonly limits: ConsensusLimits
   /** The delay that a message and a sync take at most in good weather. */
   readonly delta0Ms: number
-  readonly application: Pick<Application, 'isValid' | 'keyOf'>
+  readonly application: Pick<Application, 'isValid' | 'keyOf' | 'clientOf'>
 }
 
 /** A block in memory that is not executed yet. */
@@ -80,7 +80,13 @@ export type Fetch = {
 }
 
 /** When a peer was last given an answer of each kind, by the monotonic clock. */
-export type Answered = { helped?: number; resent?: number; asked?: number; checkpointed?: number }
+export type Answered = {
+  helped?: number
+  resent?: number
+  asked?: number
+  told?: number
+  checkpointed?: number
+}
 
 export type EpochBase = { readonly height: number; readonly digest: Digest }
 
@@ -371,6 +377,21 @@ export function release(machine: Machine, digest: Digest): void {
   machine.heldBytes -= held.block.payload.bytes.length
 }
 
+/**
+ * Forget blocks of views that were left without our vote or a notarization that we know. Should
+ * one of them be notarized after all, its voters have it.
+ */
+export function releaseUnvoted(machine: Machine): void {
+  for (const [digest, { block, stored }] of machine.held) {
+    const { view } = block.header
+    if (stored || view <= machine.final.view || view >= machine.view) continue
+    const round = machine.rounds.get(view)
+    if (round?.certificates.notarize?.digest === digest) continue
+    release(machine, digest)
+    if (round?.proposal?.block.digest === digest) round.proposal = undefined
+  }
+}
+
 /** Put an item into the pool. False when it is invalid, too large or there is no room. */
 export function admit(machine: Machine, item: Uint8Array): boolean {
   const { application, limits, crypto } = machine.setup
@@ -378,5 +399,6 @@ export function admit(machine: Machine, item: Uint8Array): boolean {
   const hash = toHex(crypto.sha256(item))
   if (machine.pool.keyOfBytes(hash) !== undefined) return true
   if (!application.isValid(item)) return false
-  return machine.pool.add(application.keyOf(item), { item, hash })
+  const client = application.clientOf(item)
+  return machine.pool.add(application.keyOf(item), { item, hash, client })
 }

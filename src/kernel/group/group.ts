@@ -27,6 +27,7 @@ import type { Member } from './member.ts'
 import { pack, unpack } from './packing.ts'
 import { Readmission, type ReadmissionOptions } from './readmission.ts'
 import { fetchState } from './state-fetch.ts'
+import { Takers } from './takers.ts'
 import {
   decodeAddedList,
   decodeAddedReply,
@@ -98,8 +99,7 @@ class GroupCalls implements Group {
       await this.#client.requireQuorum(call)
       const request = encodeGroupRequest({ kind: 'submit', batch: encodeSignedBatch(batch) })
       const tally = this.#client.tally(this.#options.quorum)
-      /** Members that may have taken the batch: asked, and have not refused. */
-      const open = new Set<NodeId>()
+      const takers = new Takers(this.#options)
       let results: readonly CommandResult[] | undefined
       await this.#client.askAll(call, {
         request,
@@ -109,14 +109,12 @@ class GroupCalls implements Group {
           results = decodeResults(answer)
           return true
         },
-        onAsk: (member) => open.add(member),
-        onFailure: (member, code) => {
-          if (refusals.has(code)) open.delete(member)
-        },
+        onAsk: (member) => takers.asked(member),
+        onFailure: (member, failure) => takers.failed(member, failure),
       })
       if (results !== undefined) return results
       if (call.cancelled) throw new GroupError(GroupCode.Cancelled, 'the caller gave up', {})
-      if (open.size === 0) {
+      if (!takers.any) {
         throw new GroupError(GroupCode.Overloaded, 'the group has more to do than it takes', {})
       }
       const { quorum } = this.#options
@@ -186,7 +184,7 @@ class GroupCalls implements Group {
         }
         return agreed !== undefined || hopeless()
       },
-      onFailure: (_member, code) => {
+      onFailure: (_member, { code }) => {
         failed++
         if (code === 'group/too-large') tooLarge++
       },
@@ -296,9 +294,6 @@ class GroupCalls implements Group {
     }
   }
 }
-
-/** Codes that say that a batch was not taken. */
-const refusals: ReadonlySet<string> = new Set(['group/overloaded', 'link/overloaded'])
 
 /** Undefined for an answer that does not decode: its sender counts as silent. */
 function parse<Value>(read: () => Value): Value | undefined {

@@ -151,7 +151,7 @@ test('several wait for one batch, up to a bound; whoever gives up is forgotten',
   const gone = new AbortController()
   const first = member.submit(item, gone.signal)
   const others = Array.from({ length: waitersPerBatchMax - 1 }, () => member.submit(item, never))
-  await assert.rejects(member.submit(item, never), coded('group/overloaded'))
+  await assert.rejects(member.submit(item, never), coded('group/awaited'))
   gone.abort(new Error('gone'))
   await assert.rejects(first, /gone/)
   others.push(member.submit(item, never))
@@ -181,6 +181,29 @@ test('an item is valid when it decodes and its session signed it; nothing makes 
   }
   assert.equal(member.isValid(new Uint8Array(0)), false)
   assert.notEqual(member.keyOf(item), member.keyOf(item.subarray(1)))
+})
+
+test('each session has its share of the pool, and so has who opens one; all others share one', async () => {
+  const { member, block } = await memberOf(small)
+  const [session, second, third] = [small.newSession(), small.newSession(), small.newSession()]
+  const opening = encodeSignedBatch(session.opening)
+  const work = (of: typeof session): Uint8Array =>
+    encodeSignedBatch(of.signBatch([of.number([{ op: 'delete', object: someObject }], undefined)]))
+  const opener = member.clientOf(opening)
+  assert.equal(opener, member.clientOf(encodeSignedBatch(second.opening)), 'the token that signs')
+  assert.notEqual(opener, member.clientOf(work(session)))
+  assert.equal(member.clientOf(work(session)), member.clientOf(work(third)), 'nobody knows them')
+  const [command] = session.opening.commands
+  const [operation] = command?.operations ?? []
+  assert(command !== undefined && operation?.op === 'session')
+  const certificate = new Uint8Array(64)
+  const forged = {
+    ...session.opening,
+    commands: [{ ...command, operations: [{ ...operation, certificate }] }],
+  }
+  assert.equal(member.clientOf(encodeSignedBatch(forged)), member.clientOf(work(third)))
+  block([opening, encodeSignedBatch(second.opening)])
+  assert.notEqual(member.clientOf(work(session)), member.clientOf(work(second)))
 })
 
 const root = small.genesis.directories[0]?.view.object ?? someObject

@@ -34,6 +34,7 @@ import {
   ItemKind,
   isBatchSigned,
   isReadmissionSigned,
+  openerOf,
   type PageRequest,
   page,
   type Query,
@@ -41,6 +42,7 @@ import {
   recallResults,
   type SectionState,
   type SignedBatch,
+  sessionOfBatch,
 } from '../section/index.ts'
 import { AddedLists } from './added-lists.ts'
 import type { AddedList } from './interface.ts'
@@ -95,7 +97,7 @@ export type Executed = {
 
 /** A member refuses; the asker sees the code as `peerCode`. */
 export class MemberRefused extends UnosysError<
-  'group/overloaded' | 'group/root-gone' | 'group/behind' | 'group/too-large',
+  'group/overloaded' | 'group/awaited' | 'group/root-gone' | 'group/behind' | 'group/too-large',
   Record<string, never>
 > {}
 
@@ -172,7 +174,10 @@ export class Member implements Application {
 
   /** Have a readmission ordered. */
   readmit(item: Uint8Array): void {
-    if (!this.isValid(item) || !this.#options.pool(item.slice()))
+    const { node } = decodeReadmission(item)
+    // Anybody can draw node keys: only those of members take room.
+    const isMember = this.#state.consensus.members.some((member) => member.node === node)
+    if (!isMember || !this.#options.pool(item.slice()))
       throw new MemberRefused('group/overloaded', 'the readmission was not taken', {})
   }
 
@@ -232,6 +237,17 @@ export class Member implements Application {
 
   keyOf(item: Uint8Array): string {
     return toHex(this.#options.crypto.sha256(item))
+  }
+
+  /**
+   * The session; for one that does not exist here yet, whoever opens it. All batches that nobody
+   * vouches for share one place: anybody can draw session keys.
+   */
+  clientOf(item: Uint8Array): string {
+    if (item[0] === ItemKind.Readmission) return decodeReadmission(item).node
+    const session = sessionOfBatch(item)
+    if (this.#state.sessions.has(session)) return session
+    return openerOf(this.#options.crypto, this.#state, decodeSignedBatch(item)) ?? 'nobody'
   }
 
   /** Keep what validation decoded until it is executed, so that it is decoded once. */
@@ -376,7 +392,10 @@ export class Member implements Application {
     if (refused !== undefined) return refused
     signal.throwIfAborted()
     const waiting = this.#waiters.get(key) ?? []
-    const full = waiting.length >= waitersPerBatchMax || this.#waiters.size >= waitedBatchesMax
+    if (waiting.length >= waitersPerBatchMax) {
+      throw new MemberRefused('group/awaited', 'the batch is taken, and many wait for it', {})
+    }
+    const full = waiting.length === 0 && this.#waiters.size >= waitedBatchesMax
     // The bytes are a view into a frame; the pool keeps them.
     if (full || !this.#options.pool(item.slice())) {
       throw new MemberRefused('group/overloaded', 'the pool is full', {})

@@ -1,5 +1,5 @@
 /** Encodings of commands, signed batches and results, and the stateless check of a batch. @pure */
-import { decode, encode, type Reader, type Writer } from '../../base/codec.ts'
+import { decode, encode, Reader, type Writer } from '../../base/codec.ts'
 import {
   type Digest,
   digestBytes,
@@ -23,6 +23,7 @@ import {
 import { batchBytesToSign, commandHash, sessionIdOfKey } from './signing.ts'
 
 const publicKeyBytes = 32
+const itemKindBytes = 1
 
 export const encodeCommand = (command: Command): Uint8Array =>
   encode((writer) => {
@@ -59,6 +60,10 @@ export function encodeSignedBatch(batch: SignedBatch): Uint8Array {
     writer.fixed(batch.signature)
   }, bytes)
 }
+
+/** The session of an encoded batch, without decoding the rest. @throws CodecError */
+export const sessionOfBatch = (bytes: Uint8Array): SessionId =>
+  new Reader(bytes.subarray(itemKindBytes)).hex(sessionIdBytes) as SessionId
 
 /** @throws CodecError */
 export function decodeSignedBatch(bytes: Uint8Array): ExecutableBatch {

@@ -32,6 +32,7 @@ export * from './interface.ts'
 export { ItemKind } from './item-kind.ts'
 export * from './limits.ts'
 export { firstSeq } from './operations/create.ts'
+export { openerOf } from './operations/session.ts'
 export { page, verifyPage } from './page.ts'
 export { answer, asksToCompact, viewOf } from './query.ts'
 export {
