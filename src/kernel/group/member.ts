@@ -58,6 +58,8 @@ export type MemberOptions = {
   readonly limits?: MemberLimits
   /** Told of each height as it is executed, before it is durable; for those who compare members. */
   readonly onExecuted?: (executed: Executed) => void
+  /** Instead of the section's; see `kernel/mutations.ts`. */
+  readonly execute?: typeof execute
 }
 
 export type Executed = {
@@ -187,11 +189,12 @@ export class Member implements Application {
       const key = keys[index] ?? ''
       return this.#takeDecoded(key) ?? decodeSignedBatch(item)
     })
-    const outcome = execute(
-      { crypto: this.#options.crypto, world: this.#options.world },
-      this.#state,
-      { height: block.height, timeMs: block.timeMs, batches },
-    )
+    const run = this.#options.execute ?? execute
+    const outcome = run({ crypto: this.#options.crypto, world: this.#options.world }, this.#state, {
+      height: block.height,
+      timeMs: block.timeMs,
+      batches,
+    })
     this.#state = outcome.state
     this.#height = block.height
     this.#history.set(block.height, outcome.state)
