@@ -32,6 +32,7 @@ import { createFileSystem } from './filesystem/index.ts'
 import { createGroup, type Group, Member, type MemberOptions } from './group/index.ts'
 import { everyoneKeyOf, openBlockNameKey } from './keys/index.ts'
 import { createLinks, type Links } from './links/index.ts'
+import type { Alterations } from './mutations.ts'
 import { Namespace } from './namespace/index.ts'
 import { Files } from './objects/index.ts'
 import { createPlacement, type Placement } from './placement/index.ts'
@@ -46,6 +47,8 @@ import {
 import { FaultKind, openTrust, type Trust } from './trust/index.ts'
 import { createSessions } from './users/index.ts'
 import { openVault, type Vault } from './vault/index.ts'
+
+export type { Alterations } from './mutations.ts'
 
 export type KernelPorts = {
   readonly clock: Clock
@@ -106,8 +109,16 @@ type Layers = {
 }
 
 /** @throws KernelError, VaultError, JournalError, SectionError */
-export async function createKernel(ports: KernelPorts, options: KernelOptions): Promise<Kernel> {
-  const layers = await buildLayers(ports, options)
+export const createKernel = (ports: KernelPorts, options: KernelOptions): Promise<Kernel> =>
+  createAltered(ports, options, {})
+
+/** A kernel some parts of which are others: for the simulator and tests alone. */
+export async function createAltered(
+  ports: KernelPorts,
+  options: KernelOptions,
+  altered: Alterations,
+): Promise<Kernel> {
+  const layers = await buildLayers(ports, options, altered)
   const { world, self, links, group, blocks, vault, journal } = layers
   const status = statusOf(ports, options, layers)
   return {
@@ -134,7 +145,11 @@ export async function createKernel(ports: KernelPorts, options: KernelOptions): 
   }
 }
 
-async function buildLayers(ports: KernelPorts, options: KernelOptions): Promise<Layers> {
+async function buildLayers(
+  ports: KernelPorts,
+  options: KernelOptions,
+  altered: Alterations,
+): Promise<Layers> {
   const { crypto, clock, random, log, metrics } = ports
   const { genesis, keys } = options
   const world = worldIdOf(crypto, genesis)
@@ -143,7 +158,7 @@ async function buildLayers(ports: KernelPorts, options: KernelOptions): Promise<
   const own = genesis.members.find(({ node }) => node === self)
   if (own === undefined) throw notOfThisWorld('this node is not in the genesis document')
   const linkKey = crypto.boxKeyPair(keys.linkSecret)
-  const links = createLinks({
+  const ownLinks = createLinks({
     ports: { ...ports, random: random.fork('links') },
     world,
     nodeKey,
@@ -152,6 +167,7 @@ async function buildLayers(ports: KernelPorts, options: KernelOptions): Promise<
     listenAddress: options.linkAddress,
     peers: options.peers,
   })
+  const links = altered.links?.(ownLinks) ?? ownLinks
   const placement = createPlacement(crypto.sha256, placementEpochOf(genesis))
   const journal = await openJournal(ports, { world, keys })
   const trust = await openTrust({ log: log.for('trust'), metrics, journal })
@@ -167,7 +183,7 @@ async function buildLayers(ports: KernelPorts, options: KernelOptions): Promise<
     partitionOf: (id) => placement.partitionOf(id),
   })
   const base = { self, world, crypto, clock, log, metrics, links }
-  const group = await buildGroup({ ...base, journal, trust, nodeKey, random }, options)
+  const group = await buildGroup({ ...base, journal, trust, nodeKey, random }, options, altered)
   const blocks = createBlocks({
     ...base,
     random: random.fork('blocks'),
@@ -205,6 +221,7 @@ async function buildGroup(
       readonly random: Random
     },
   options: KernelOptions,
+  altered: Alterations,
 ): Promise<Group> {
   const { crypto, clock, log, self, world, links, journal, nodeKey, random, trust } = base
   const { genesis, keys, mayBeNew, onFatal } = options
@@ -234,6 +251,7 @@ async function buildGroup(
     onSnapshot: (snapshot) => consensus.snapshot(snapshot),
     onFatal,
     ...options.member,
+    ...(altered.execute === undefined ? {} : { execute: altered.execute }),
   })
   const consensus = createConsensus({
     ...base,

@@ -4,7 +4,12 @@
  */
 import { UnosysError } from '../base/error.ts'
 import type { NodeId } from '../base/ids.ts'
-import { createKernel, type Kernel, type KernelOptions } from '../kernel/kernel.ts'
+import {
+  type Alterations,
+  createAltered,
+  type Kernel,
+  type KernelOptions,
+} from '../kernel/kernel.ts'
 import type { Genesis } from '../kernel/section/index.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { Handshake } from '../ports/handshake.ts'
@@ -31,7 +36,9 @@ export type WorldParts = {
   /** Of Processor `n`, where it is a member. */
   readonly memberOptions: (n: number) => NonNullable<KernelOptions['member']>
   /** A Processor stopped by itself, or could not start. */
-  readonly onFailure: (processor: SimProcessor, error: Error) => void
+  readonly onFailure: (processor: SimProcessor, error: ProcessorStopped) => void
+  /** Parts of its kernel that are others, for one run of it. */
+  readonly alterationsOf: (processor: SimProcessor, process: SimProcess) => Alterations | undefined
 }
 
 /** The end of a run that nobody asked for. */
@@ -121,7 +128,7 @@ export class SimProcessor {
     const { scheduler, network, crypto, handshake, genesis, peers } = this.#parts
     const { process, metrics } = run
     const clock = new SimClock(process, { wallOffsetMs: this.wallOffsetMs })
-    const kernel = await createKernel(
+    const kernel = await createAltered(
       {
         clock,
         random: this.#random.fork('kernel'),
@@ -143,6 +150,7 @@ export class SimProcessor {
         onFatal: (error) => this.#failed(run, error),
         member: this.#parts.memberOptions(this.n),
       },
+      this.#parts.alterationsOf(this, process) ?? {},
     )
     if (isOver(run)) return
     run.kernel = kernel

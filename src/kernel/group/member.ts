@@ -87,6 +87,8 @@ export type MemberOptions = {
    * members.
    */
   readonly onExecuted?: (executed: Executed) => void
+  /** Instead of the section's; see `kernel/mutations.ts`. */
+  readonly execute?: typeof execute
 }
 
 export type Executed = {
@@ -288,7 +290,8 @@ export class Member implements Application {
     const { crypto, world } = this.#options
     const { height, timeMs } = block
     const executed = { height, timeMs, batches, readmissions }
-    const outcome = execute({ crypto, world }, this.#state, executed)
+    const run = this.#options.execute ?? execute
+    const outcome = run({ crypto, world }, this.#state, executed)
     this.#state = outcome.state
     this.#height = height
     this.#history.set(height, outcome.state)
