@@ -62,10 +62,15 @@ export class TourProcessor {
     return this.#running().pid
   }
 
-  /** Start its process; resolves when its API answers. @throws ProcessorError */
-  async start(): Promise<void> {
+  /**
+   * Start its process; resolves when its API answers.
+   *
+   * @param options.program in the place of the Processor's own, for tests.
+   * @throws ProcessorError
+   */
+  async start(options: { readonly program?: string } = {}): Promise<void> {
     if (this.#process !== undefined) throw new Error(`Processor ${this.n} runs already`)
-    const started = spawnProcessor({ dataFolder: this.folder })
+    const started = spawnProcessor({ dataFolder: this.folder, ...options })
     this.#process = started
     void started.exited.then(() => {
       if (this.#process === started) this.#process = undefined
