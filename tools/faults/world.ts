@@ -1,4 +1,5 @@
 /** A world of real Processors whose wires lead through fault proxies. */
+import { messageOf } from '../../src/base/error.ts'
 import type { Status } from '../../src/sdk/index.ts'
 import { until } from '../tour/until.ts'
 import { makeTourWorld, type TourProcessor, type TourWorld } from '../tour/world.ts'
@@ -49,23 +50,26 @@ export class FaultWorld {
   /**
    * Resolves when all that run see each other, have the whole log, and await no block.
    *
-   * @throws Error after two minutes.
+   * @throws Error after two minutes, with how each one is.
    */
   async whole(): Promise<void> {
     const { running } = this.world
-    await until('all see each other', wholeMsMax, async () => {
-      const all = await statuses(running)
-      return all.every(({ ready, processors }) => {
-        return ready && processors.filter(({ up }) => up).length >= running.length
+    const all = async (what: string, isSo: (status: Status) => boolean): Promise<void> => {
+      let last: readonly Status[] = []
+      await until(what, wholeMsMax, async () => {
+        last = await statuses(running)
+        return last.every(isSo)
+      }).catch((error: unknown) => {
+        throw new Error(`${messageOf(error)}; ${last.map(stateOf).join('; ')}`)
       })
+    }
+    await all('all see each other', ({ ready, processors }) => {
+      return ready && processors.filter(({ up }) => up).length >= running.length
     })
     const target = Math.max(...(await statuses(running)).map(({ group }) => group.height))
-    await until('all have caught up', wholeMsMax, async () => {
-      const all = await statuses(running)
-      return all.every(({ group, vault }) => {
-        const hasLog = group.height >= target && !group.catchingUp
-        return hasLog && vault.checkedHeight >= target && vault.awaited === 0
-      })
+    await all('all have caught up', ({ group, vault }) => {
+      const hasLog = group.height >= target && !group.catchingUp
+      return hasLog && vault.checkedHeight >= target && vault.awaited === 0
     })
   }
 
@@ -95,6 +99,11 @@ export class FaultWorld {
     await this.wires.close()
   }
 }
+
+const stateOf = ({ n, group, vault, processors }: Status): string =>
+  `Processor ${n}: height ${group.height}, view ${group.view}, ` +
+  `${group.catchingUp ? 'catching up, ' : ''}checked up to ${vault.checkedHeight}, ` +
+  `${vault.awaited} blocks awaited, sees ${processors.filter(({ up }) => up).length}`
 
 const statuses = (processors: readonly TourProcessor[]): Promise<Status[]> =>
   Promise.all(processors.map((processor) => processor.status()))

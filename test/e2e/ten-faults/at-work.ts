@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Workload, type WorkloadOptions } from '../../../tools/faults/workload.ts'
 import { FaultWorld, type FaultWorldOptions } from '../../../tools/faults/world.ts'
-import { cleanupOf, temporaryFolder } from '../folders.ts'
+import { type Cleanup, cleanupOf, temporaryFolder } from '../folders.ts'
 
 export type AtWork = {
   readonly faulty: FaultWorld
@@ -19,7 +19,7 @@ export type AtWorkOptions = Pick<FaultWorldOptions, 'onBytes'> &
   Omit<WorkloadOptions, 'world' | 'seed'> & {
     readonly seed: number
     /** In the place of starting all Processors as they are. */
-    readonly start?: (faulty: FaultWorld) => Promise<void>
+    readonly start?: (faulty: FaultWorld, cleanup: Cleanup) => Promise<void>
   }
 
 /** Resolves when the applications have begun. Everything is gone when the test ends. */
@@ -33,7 +33,7 @@ export async function atWork(t: TestContext, options: AtWorkOptions): Promise<At
     ...(onBytes === undefined ? {} : { onBytes }),
   })
   cleanup(() => faulty.close())
-  await (start === undefined ? faulty.start() : start(faulty))
+  await (start === undefined ? faulty.start() : start(faulty, cleanup))
   const workload = new Workload({ ...work, world: faulty.world, seed })
   cleanup(() => workload.stop())
   await workload.start()
