@@ -288,6 +288,27 @@ test('sdk: unconfirmed is repeated with the same key and content until it is con
   assert.equal(new Set(heard.map(({ body }) => body)).size, 1)
 })
 
+test('sdk: what may have happened is not taken back by a later try that finds no quorum', async () => {
+  const unconfirmed = problem(503, 'filesystem/unconfirmed')
+  for (const [status, code] of [
+    [503, 'filesystem/unavailable'],
+    [409, 'filesystem/conflict'],
+    [429, 'users/rate-limited'],
+    [503, 'api/stopping'],
+  ] as const) {
+    const { client } = await stand(unconfirmed, problem(status, code))
+    assert.equal(await codeOf(client.write('/a', 'text')), 'filesystem/unconfirmed', code)
+  }
+  // It speaks of the state of things, in which the first try has its part.
+  const { client } = await stand(unconfirmed, problem(404, 'filesystem/not-found'))
+  assert.equal(await codeOf(client.remove('/a')), 'filesystem/not-found')
+  const broken: Answer = (request) => request.socket.destroy()
+  const other = (await stand(broken, problem(503, 'filesystem/unavailable'))).client
+  assert.equal(await codeOf(other.remove('/a')), 'sdk/unreachable')
+  const reader = (await stand(broken, problem(503, 'filesystem/unavailable'))).client
+  assert.equal(await codeOf(reader.stat('/a')), 'filesystem/unavailable')
+})
+
 test('sdk: unconfirmed for ever is an error after a few tries; a stream is not repeated', async () => {
   const { client, heard } = await stand(problem(503, 'filesystem/unconfirmed'))
   assert.equal(await codeOf(client.remove('/a')), 'filesystem/unconfirmed')

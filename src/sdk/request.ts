@@ -5,6 +5,9 @@
  * may have happened; the same request with the same key is then done once, whatever became of the
  * first. So a small body is sent again by itself, and streams, which cannot be, are left to the
  * caller. The same holds when a connection breaks: one that was kept open may be gone by now.
+ *
+ * A later try that finds no quorum, or nobody there, says nothing about the first: the call then
+ * fails as the first one did, as a change that may have happened.
  */
 import type { ProblemBody } from '../wire/schemas.ts'
 import { aborted, type OutgoingBody } from './bodies.ts'
@@ -47,6 +50,7 @@ export class Requester {
     const headers = this.#headersOf(request, changes ? idempotencyKey : undefined)
     const mayRepeat = isRepeatable(request.body)
     let brokenCount = 0
+    let mayHaveHappened: UnosysApiError | undefined
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.#once(request, headers)
@@ -55,8 +59,9 @@ export class Requester {
         const isBroken = error.code === SdkCode.Unreachable && !isRefused(error)
         const isUnconfirmed = error.code === 'filesystem/unconfirmed'
         if (isBroken ? ++brokenCount > 1 : !isUnconfirmed || attempt >= unconfirmedRetries) {
-          throw error
+          throw saysNothing(error) ? (mayHaveHappened ?? error) : error
         }
+        if (changes) mayHaveHappened ??= error
         if (isUnconfirmed) await pause(error, request.options.signal)
       }
     }
@@ -119,6 +124,12 @@ const codeIn = (error: unknown): string =>
 /** Nobody listens: asking again at once does not help. */
 function isRefused(error: UnosysApiError): boolean {
   return codeIn(error.cause) === 'ECONNREFUSED'
+}
+
+/** It tells of this try alone, not of what an earlier one with the same key has done. */
+function saysNothing({ status, code }: UnosysApiError): boolean {
+  const isTemporary = status === 0 || status === 429 || status >= 500
+  return isTemporary || code === 'filesystem/conflict'
 }
 
 function isRepeatable(body: OutgoingBody | undefined): boolean {

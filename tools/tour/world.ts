@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createWorld } from '../../src/main/create-world.ts'
 import { freePorts } from '../../src/main/free-ports.ts'
 import {
+  type ProcessorError,
   type ProcessorExit,
   type ProcessorProcess,
   spawnProcessor,
@@ -37,6 +38,7 @@ export class TourProcessor {
   readonly client: UnosysClient
   readonly token: string
   #process: ProcessorProcess | undefined
+  #failure: ProcessorError | undefined
 
   constructor(fixed: {
     readonly n: number
@@ -57,18 +59,30 @@ export class TourProcessor {
     return this.#process !== undefined
   }
 
+  /** Why its last process ended, as far as it said. */
+  get failure(): ProcessorError | undefined {
+    return this.#failure
+  }
+
   /** Process id. @throws Error when it does not run. */
   get pid(): number {
     return this.#running().pid
   }
 
-  /** Start its process; resolves when its API answers. @throws ProcessorError */
-  async start(): Promise<void> {
+  /**
+   * Start its process; resolves when its API answers.
+   *
+   * @param options.program in the place of the Processor's own, for tests.
+   * @throws ProcessorError
+   */
+  async start(options: { readonly program?: string } = {}): Promise<void> {
     if (this.#process !== undefined) throw new Error(`Processor ${this.n} runs already`)
-    const started = spawnProcessor({ dataFolder: this.folder })
+    const started = spawnProcessor({ dataFolder: this.folder, ...options })
     this.#process = started
     void started.exited.then(() => {
-      if (this.#process === started) this.#process = undefined
+      if (this.#process !== started) return
+      this.#process = undefined
+      this.#failure = started.failure()
     })
     await started.ready
   }

@@ -1,0 +1,61 @@
+/**
+ * A world of four real Processors behind fault proxies, with applications at work, for one test;
+ * and the judgement in the end: nothing lost, one possible history, nobody accused who did nothing.
+ */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { Workload, type WorkloadOptions } from '../../../tools/faults/workload.ts'
+import { FaultWorld, type FaultWorldOptions } from '../../../tools/faults/world.ts'
+import { type Cleanup, cleanupOf, temporaryFolder } from '../folders.ts'
+
+export type AtWork = {
+  readonly faulty: FaultWorld
+  readonly workload: Workload
+  readonly folder: string
+}
+
+export type AtWorkOptions = Pick<FaultWorldOptions, 'onBytes'> &
+  Omit<WorkloadOptions, 'world' | 'seed'> & {
+    readonly seed: number
+    /** In the place of starting all Processors as they are. */
+    readonly start?: (faulty: FaultWorld, cleanup: Cleanup) => Promise<void>
+  }
+
+/** Resolves when the applications have begun. Everything is gone when the test ends. */
+export async function atWork(t: TestContext, options: AtWorkOptions): Promise<AtWork> {
+  const { seed, onBytes, start, ...work } = options
+  const cleanup = cleanupOf(t)
+  const folder = await temporaryFolder(cleanup)
+  const faulty = await FaultWorld.make({
+    folder: join(folder, 'world'),
+    seed,
+    ...(onBytes === undefined ? {} : { onBytes }),
+  })
+  cleanup(() => faulty.close())
+  await (start === undefined ? faulty.start() : start(faulty, cleanup))
+  const workload = new Workload({ ...work, world: faulty.world, seed })
+  cleanup(() => workload.stop())
+  await workload.start()
+  await workload.progress(5)
+  return { faulty, workload, folder }
+}
+
+/** The trouble is over: heal what is left of it, and judge. */
+export async function judge(
+  t: TestContext,
+  { faulty, workload }: AtWork,
+  options: { readonly liars?: readonly number[] } = {},
+): Promise<void> {
+  const { liars } = options
+  faulty.wires.heal()
+  // In calm weather everything goes on.
+  await workload.progress(5)
+  await workload.stop()
+  await faulty.whole()
+  const faults = await workload.verdict()
+  t.diagnostic(workload.summary())
+  t.diagnostic(`faults on wires: ${JSON.stringify(faulty.wires.faultCounts())}`)
+  assert.deepEqual(faults, [])
+  assert.deepEqual(await faulty.accusations(liars), [])
+}

@@ -1,0 +1,109 @@
+/** A world of real Processors whose wires lead through fault proxies. */
+import { messageOf } from '../../src/base/error.ts'
+import type { Status } from '../../src/sdk/index.ts'
+import { until } from '../tour/until.ts'
+import { makeTourWorld, type TourProcessor, type TourWorld } from '../tour/world.ts'
+import { Wires, type WiresOptions } from './wires.ts'
+
+export type FaultWorldOptions = Pick<WiresOptions, 'seed' | 'onBytes'> & {
+  /** Made if it is not there; must be empty. */
+  readonly folder: string
+  readonly nodeCount?: number
+}
+
+const wholeMsMax = 120_000
+
+/** Faults that a Processor may be reported for although it is no liar: it was slow, or its disk. */
+const excusable: ReadonlySet<string> = new Set([
+  'late',
+  'missing',
+  'name-changed',
+  'content-changed',
+])
+
+export class FaultWorld {
+  readonly world: TourWorld
+  readonly wires: Wires
+
+  private constructor(world: TourWorld, wires: Wires) {
+    this.world = world
+    this.wires = wires
+  }
+
+  /** Nothing runs yet but the proxies. */
+  static async make(options: FaultWorldOptions): Promise<FaultWorld> {
+    const { folder, nodeCount = 4 } = options
+    const world = await makeTourWorld({ folder, nodeCount })
+    const wires = await Wires.open({ ...options, worldFolder: folder })
+    return new FaultWorld(world, wires)
+  }
+
+  at(n: number): TourProcessor {
+    return this.world.at(n)
+  }
+
+  /** Start those that do not run; resolves when each has a link to each. */
+  start(): Promise<void> {
+    return this.world.start()
+  }
+
+  /**
+   * Resolves when all that run see each other, have the whole log, and await no block.
+   *
+   * @throws Error after two minutes, with how each one is.
+   */
+  async whole(): Promise<void> {
+    const { running } = this.world
+    const all = async (what: string, isSo: (status: Status) => boolean): Promise<void> => {
+      let last: readonly Status[] = []
+      await until(what, wholeMsMax, async () => {
+        last = await statuses(running)
+        return last.every(isSo)
+      }).catch((error: unknown) => {
+        throw new Error(`${messageOf(error)}; ${last.map(stateOf).join('; ')}`)
+      })
+    }
+    await all('all see each other', ({ ready, processors }) => {
+      return ready && processors.filter(({ up }) => up).length >= running.length
+    })
+    const target = Math.max(...(await statuses(running)).map(({ group }) => group.height))
+    await all('all have caught up', ({ group, vault }) => {
+      const hasLog = group.height >= target && !group.catchingUp
+      return hasLog && vault.checkedHeight >= target && vault.awaited === 0
+    })
+  }
+
+  /**
+   * Reports that a correct Processor must not get, in words.
+   *
+   * @param liars Processors of which anything may be reported, and who may report anything.
+   */
+  async accusations(liars: readonly number[] = []): Promise<string[]> {
+    const correct = this.world.running.filter(({ n }) => !liars.includes(n))
+    const found: string[] = []
+    for (const status of await statuses(correct)) {
+      for (const { n, faults } of status.processors) {
+        const kinds = Object.entries(faults).filter(([kind, count]) => {
+          return count > 0 && !excusable.has(kind) && !liars.includes(n)
+        })
+        for (const [kind, count] of kinds) {
+          found.push(`Processor ${status.n} reports Processor ${n}: ${kind}, ${count} times`)
+        }
+      }
+    }
+    return found
+  }
+
+  async close(): Promise<void> {
+    await this.world.killAll()
+    await this.wires.close()
+  }
+}
+
+const stateOf = ({ n, group, vault, processors }: Status): string =>
+  `Processor ${n}: height ${group.height}, view ${group.view}, ` +
+  `${group.catchingUp ? 'catching up, ' : ''}checked up to ${vault.checkedHeight}, ` +
+  `${vault.awaited} blocks awaited, sees ${processors.filter(({ up }) => up).length}`
+
+const statuses = (processors: readonly TourProcessor[]): Promise<Status[]> =>
+  Promise.all(processors.map((processor) => processor.status()))
