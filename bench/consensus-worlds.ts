@@ -30,6 +30,8 @@ type Start = {
   readonly folder: string
   readonly nodeCount: number
   readonly nodeFlags: readonly string[]
+  /** How many of the last members propose what nobody votes for, and vote for nothing. */
+  readonly liars: number
 }
 
 /** Replies to orders come in the order of the orders. */
@@ -56,7 +58,9 @@ class Orders {
 /** Clients inside Processor 1 that ask the group: no HTTP, no files. */
 export async function startGroup(start: Start): Promise<Measured> {
   const program = fileURLToPath(new URL('./group-node.ts', import.meta.url))
-  const world = await startWorld({ ...start, program })
+  const isLiar = (n: number): boolean => n > start.nodeCount - start.liars
+  const argumentsOf = (n: number): string[] => (isLiar(n) ? ['--liar'] : [])
+  const world = await startWorld({ ...start, program, argumentsOf })
   const orders = new Map(world.processors.map(({ n, child }) => [n, new Orders(child)]))
   const give = async (n: number, order: GroupOrder): Promise<GroupReply> => {
     const reply = await orders.get(n)?.give(order)

@@ -25,7 +25,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string' },
     dir: { type: 'string', default: tmpdir() },
     'no-faults': { type: 'boolean', default: false },
-    profile: { type: 'string' },
+    'node-flag': { type: 'string', multiple: true, default: [] as string[] },
   },
 })
 const { quick } = options
@@ -69,7 +69,12 @@ async function countsOf(world: Measured, stopped: number): Promise<readonly numb
 
 async function measure(
   world: Measured,
-  order: { readonly job: GroupJob; readonly clients: number; readonly stopped: number },
+  order: {
+    readonly job: GroupJob
+    readonly clients: number
+    readonly stopped: number
+    readonly faulty?: string
+  },
 ): Promise<Run> {
   const { job, clients, stopped } = order
   const pids = world.processors.map(({ pid }) => pid)
@@ -84,7 +89,7 @@ async function measure(
   add({
     level: world.level,
     members: world.processors.length,
-    faulty: stopped === 0 ? '0' : `${stopped} silent`,
+    faulty: order.faulty ?? (stopped === 0 ? '0' : `${stopped} silent`),
     clients,
     job,
     run,
@@ -102,6 +107,20 @@ async function silence(world: Measured): Promise<void> {
     await measure(world, { job, clients: faultyClients, stopped })
   for (const { child } of world.processors.slice(-stopped)) child.kill('SIGCONT')
   await pause(noticeMs)
+}
+
+/** Members whose blocks nobody votes for, and who vote for none: their views are lost. */
+async function lied(nodeCount: number): Promise<void> {
+  const liars = Math.floor((nodeCount - 1) / 3)
+  const at = join(folder, `liars-${nodeCount}`)
+  const world = await startGroup({ folder: at, nodeCount, nodeFlags: options['node-flag'], liars })
+  try {
+    await world.run({ job: 'write', clients: faultyClients, ms })
+    for (const clients of [1, faultyClients])
+      await measure(world, { job: 'write', clients, stopped: 0, faulty: `${liars} lying` })
+  } finally {
+    await world.stop()
+  }
 }
 
 /** Each member leads in its turn, so a killed one is the leader's or about to be. */
@@ -133,10 +152,9 @@ async function floor(): Promise<void> {
 const starts = { group: startGroup, http: startHttp } as const
 
 async function world(level: keyof typeof starts, nodeCount: number): Promise<void> {
-  const nodeFlags =
-    options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`]
+  const nodeFlags = options['node-flag']
   const at = join(folder, `${level}-${nodeCount}`)
-  const measured = await starts[level]({ folder: at, nodeCount, nodeFlags })
+  const measured = await starts[level]({ folder: at, nodeCount, nodeFlags, liars: 0 })
   try {
     // The engine compiles what runs often: not on the account of the first figures.
     await measured.run({ job: 'write', clients: faultyClients, ms })
@@ -154,7 +172,10 @@ async function world(level: keyof typeof starts, nodeCount: number): Promise<voi
 await floor()
 for (const level of options.level.split(',')) {
   if (level !== 'group' && level !== 'http') throw new Error('a level is group or http')
-  for (const members of memberCounts) await world(level, members)
+  for (const members of memberCounts) {
+    await world(level, members)
+    if (level === 'group' && !options['no-faults']) await lied(members)
+  }
 }
 if (options.json) console.log(JSON.stringify({ lines, notes }))
 else console.log([consensusTable(lines), '', ...notes].join('\n'))

@@ -18,7 +18,7 @@ import { createPinoLog } from '../src/adapters/pino-log.ts'
 import { createSqliteJournals } from '../src/adapters/sqlite-journal.ts'
 import { createWsTransport } from '../src/adapters/ws-transport.ts'
 import { toHex } from '../src/base/bytes.ts'
-import { type ObjectId, objectIdOf } from '../src/base/ids.ts'
+import { type ObjectId, objectIdOf, tagOf } from '../src/base/ids.ts'
 import { createKernel, type Kernel, type KernelPorts } from '../src/kernel/kernel.ts'
 import { type Genesis, ObjectKind, type Operation } from '../src/kernel/section/index.ts'
 import { createSessions } from '../src/kernel/users/index.ts'
@@ -45,10 +45,16 @@ const objectCount = 256
 const contentBytes = 256
 const deadlineMs = 30_000
 
-function portsIn(folder: string): KernelPorts {
+/** A clock that is far ahead: nobody votes for what its member proposes, nor it for others'. */
+const wrongClock: KernelPorts['clock'] = {
+  ...nodeClock,
+  wallMs: () => nodeClock.wallMs() + 3_600_000,
+}
+
+function portsIn(folder: string, isLiar: boolean): KernelPorts {
   const metrics = new MemoryMetrics()
   return {
-    clock: nodeClock,
+    clock: isLiar ? wrongClock : nodeClock,
     random: nodeRandom,
     crypto: createNodeCrypto(),
     handshake: noiseHandshake,
@@ -108,6 +114,8 @@ class GroupClient {
     const of = genesis.domainOfPath.find(({ path }) => path === '/public')
     const domain = genesis.domains.find((one) => one.domain === of?.domain)
     if (domain === undefined) throw new Error('the world has no /public')
+    const directory = genesis.directories.find(({ view }) => view.domain === domain.domain)?.view
+    if (directory === undefined) throw new Error('/public is no directory')
     const opaque = random.bytes(100)
     const created = Array.from({ length: objectCount }, async () => {
       const object = objectIdOf(toHex(random.bytes(16)))
@@ -122,6 +130,15 @@ class GroupClient {
           wrappedKeys: opaque,
           replicas: 1,
           attributes: opaque,
+        },
+        {
+          op: 'link',
+          directory: directory.object,
+          tag: tagOf(toHex(random.bytes(32))),
+          seenSeq: 0,
+          sealedName: opaque,
+          keyEpoch: directory.keyEpoch,
+          object,
         },
       ])
       this.#objects.push(object)
@@ -173,10 +190,11 @@ const { values } = parseArgs({
   options: {
     data: { type: 'string', default: '' },
     supervised: { type: 'boolean' },
+    liar: { type: 'boolean', default: false },
     'log-level': { type: 'string' },
   },
 })
-const ports = portsIn(values.data)
+const ports = portsIn(values.data, values.liar)
 const [kernel, files] = await startKernel(ports, values.data)
 const client = new GroupClient(ports, kernel)
 

@@ -40,6 +40,8 @@ export type WorldOptions = {
   readonly nodeFlags?: readonly string[]
   /** In the place of the Processor's: then nobody waits for an API that answers. */
   readonly program?: string
+  /** More arguments of Processor n's program. */
+  readonly argumentsOf?: (n: number) => readonly string[]
 }
 
 const stopGraceMs = 10_000
@@ -61,6 +63,7 @@ export async function startWorld(options: WorldOptions): Promise<BenchWorld> {
   const children = Array.from({ length: nodeCount }, (_, index) => {
     const flags = [...processorFlags, ...nodeFlags, program ?? processorProgram]
     const own = ['--supervised', '--data', join(data, String(index + 1)), '--log-level', 'warn']
+    own.push(...(options.argumentsOf?.(index + 1) ?? []))
     return spawn(process.execPath, [...flags, ...own], {
       env: processorEnvironment(),
       stdio: ['pipe', 'pipe', 'inherit'],
