@@ -89,6 +89,8 @@ export interface Kernel {
   readonly self: NodeId
   /** The HTTP API, to be bound to loopback. */
   readonly handler: HttpHandler
+  /** For measurements, which ask the group without files and HTTP. */
+  readonly group: Pick<Group, 'submit' | 'read'>
   /** Open links, replay the log, begin to repair. */
   start(): Promise<void>
   /** Stop in reverse order; what was acknowledged is durable already. */
@@ -124,6 +126,7 @@ export async function createAltered(
   return {
     world,
     self,
+    group,
     status,
     handler: buildApi(ports, options, { ...layers, status }),
     start: async () => {

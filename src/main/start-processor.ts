@@ -174,6 +174,7 @@ async function buildKernel(
   const { log, keys } = opened
   const self = { n: config.n, node: config.node, address: config.linkAddress }
   const peers = [...config.peers, self].sort((a, b) => a.n - b.n)
+  const metrics = new MemoryMetrics()
   const kernel = await createKernel(
     {
       clock: nodeClock,
@@ -181,10 +182,12 @@ async function buildKernel(
       crypto: createNodeCrypto(),
       handshake: noiseHandshake,
       transport: createWsTransport(),
-      disk: createNodeDisk(folder),
-      journals: createSqliteJournals(join(folder, 'journal')),
+      disk: createNodeDisk(folder, { onSync: () => metrics.count('disk.syncs_total') }),
+      journals: createSqliteJournals(join(folder, 'journal'), {
+        onSync: () => metrics.count('journal.syncs_total'),
+      }),
       log,
-      metrics: new MemoryMetrics(),
+      metrics,
     },
     {
       version,

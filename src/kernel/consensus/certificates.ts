@@ -6,6 +6,7 @@
 import {
   emit,
   forgetSettled,
+  leaderOf,
   type Machine,
   type Round,
   roundOf,
@@ -69,6 +70,9 @@ export function learn(machine: Machine, certificate: Certificate): void {
   if (round.certificates[certificate.kind] !== undefined) return
   round.certificates[certificate.kind] = certificate
   machine.changed = true
+  const leader = leaderOf(machine.setup, certificate.view)
+  machine.lostViews[leader] =
+    certificate.kind === 'nullify' ? (machine.lostViews[leader] ?? 0) + 1 : 0
   checkMemory(machine, round, certificate)
   keepVotesOf(machine, round, certificate)
   if (certificate.kind === 'finalize') {

@@ -41,6 +41,7 @@
  *      disk has synced, and the vote follows. Proposing twice breaks nothing; voting twice does.
  *   7. A finalization is passed on Δ/2 later, to those who have not shown that they know it.
  *   8. A leader whose link is down is not waited for if a quorum can be reached without it.
+ *   9. A leader whose last view came to nothing gets a part of Δ in its next one.
  *
  * @pure
  */

@@ -127,6 +127,8 @@ export type Machine = {
   prunedView: number
   muted: boolean
   readonly up: boolean[]
+  /** Views that each member led to nothing, one after the other (`timers.ts`). */
+  readonly lostViews: number[]
   readonly peerFinal: number[]
   readonly answered: Answered[]
   now: Now
@@ -218,6 +220,7 @@ export function createMachine(
     prunedView: 0,
     muted: restored.muted,
     up: new Array<boolean>(memberCount).fill(false),
+    lostViews: new Array<number>(memberCount).fill(0),
     peerFinal: new Array<number>(memberCount).fill(0),
     answered: setup.config.members.map(() => ({})),
     now: { monotonicMs: 0, wallMs: 0 },
