@@ -47,6 +47,8 @@ export type ClusterOptions = {
   /** Instead of `createConsensus`, to see whether a broken rule is noticed. */
   readonly createMember?: (options: ConsensusOptions) => Consensus
   readonly limits?: Partial<ConsensusLimits>
+  /** See `ConsensusWorld`. */
+  readonly crashAt?: ConsensusWorld['crashAt']
   /** See `Scheduler`. */
   readonly settle: () => Promise<void>
   readonly onTrace?: TraceListener
@@ -128,6 +130,7 @@ export class ConsensusCluster {
       createMember: options.createMember ?? createConsensus,
       onFailure: (node, error) => this.#fail(node, error),
       boundaryCrashChance: this.#faults.boundaryCrashChance,
+      crashAt: options.crashAt,
     }
     for (const [index, pair] of keys.entries()) {
       const own = { index, keys: pair, random: this.#random.fork(`node ${index}`) }
@@ -342,6 +345,12 @@ export class ConsensusCluster {
     const { length } = this.#liars
     if (length > 0) names.unshift(length === 1 ? 'a liar' : `${length} liars`)
     return names.join(', ') || 'none'
+  }
+
+  /** How events name a member: its process, and its node id cut short. */
+  namesOf(member: number): string[] {
+    const node = this.#world.config.members[member]?.node ?? ''
+    return [`n${member}`, `liar${member}`, node.slice(0, 4)]
   }
 
   /** Gives the same run again. */

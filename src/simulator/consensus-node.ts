@@ -37,6 +37,8 @@ export type ConsensusWorld = {
   readonly onFailure: (node: number, error: unknown) => void
   /** Chance to die at an effect; changes while the run goes on. */
   boundaryCrashChance: number
+  /** One member dies at exactly this effect of its, counted from 0 over the whole run. */
+  readonly crashAt?: { readonly member: number; readonly boundary: number } | undefined
 }
 
 const silentLog: Log = {
@@ -63,6 +65,8 @@ export class ConsensusNode {
   application: CountingApplication | undefined
   durableHeight = 0
   crashCount = 0
+  /** Effects at which this node could have died. */
+  boundaryCount = 0
   wallOffsetMs = 0
 
   constructor(
@@ -203,7 +207,11 @@ export class ConsensusNode {
   }
 
   #maybeDie(process: SimProcess, name: string): void {
-    if (this.#world.boundaryCrashChance === 0 || process.state === 'dead') return
-    if (this.#random.happens(this.#world.boundaryCrashChance)) this.crash(name)
+    if (process.state === 'dead') return
+    const { boundaryCrashChance, crashAt } = this.#world
+    const boundary = this.boundaryCount++
+    const isChosen = crashAt?.member === this.index && crashAt.boundary === boundary
+    if (isChosen || (boundaryCrashChance > 0 && this.#random.happens(boundaryCrashChance)))
+      this.crash(name)
   }
 }

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-const program = fileURLToPath(new URL('../../tools/sim.ts', import.meta.url))
+const program = fileURLToPath(new URL('../../tools/sim/one.ts', import.meta.url))
 
 const sim = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
   spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', timeout: 60_000 })
