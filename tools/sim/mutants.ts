@@ -4,6 +4,7 @@
  */
 import { createMutant } from '../../src/kernel/consensus/consensus.ts'
 import type { Mutation } from '../../src/kernel/consensus/mutations.ts'
+import type { LiarKind } from '../../src/simulator/byzantine/consensus-liars.ts'
 import { type ClusterOptions, ConsensusCluster } from '../../src/simulator/consensus-cluster.ts'
 import { groupParts } from './parts.ts'
 
@@ -33,9 +34,41 @@ export async function hunt(
   return { seedCount: mutantSeedsMax, message: undefined }
 }
 
+/**
+ * Who finds a rule broken, where that needs a liar of one kind: other seeds would find it too, but
+ * most of them draw another liar or none.
+ */
+const liarFor: Partial<Record<Mutation, LiarKind>> = {
+  'second-notarize': 'equivocator',
+  'justification-unchecked': 'liar',
+  'skipped-views-unchecked': 'liar',
+  'parent-digest-unchecked': 'liar',
+  'leader-unchecked': 'forger',
+  'payload-unchecked': 'liar',
+  'certificates-unchecked': 'forger',
+  'votes-unchecked': 'liar',
+  'epoch-not-signed': 'forger',
+  'range-unproved': 'liar',
+}
+
+/** Correct members that break a rule. */
+export const brokenBy = (
+  mutation: Mutation,
+): Pick<ClusterOptions, 'createMember' | 'replaySuffix'> => ({
+  createMember: (options) => createMutant(options, mutation),
+  replaySuffix: `--mutant ${mutation}`,
+})
+
 /** All correct members of four break this rule. */
-export const huntMutation = (mutation: Mutation): Promise<Hunt> =>
-  hunt({ createMember: (options) => createMutant(options, mutation) })
+export function huntMutation(mutation: Mutation): Promise<Hunt> {
+  const liar = liarFor[mutation]
+  return hunt({
+    ...brokenBy(mutation),
+    ...(liar === undefined ? {} : { liars: [liar] }),
+    // Items that are ordered for ever are a storm; a few of them are enough.
+    ...(mutation === 'executed-not-removed' ? { itemCount: 3 } : {}),
+  })
+}
 
 /** Standing still is what a group over its bound may do; two truths are what must be seen. */
 export const isSafety = (message: string): boolean => !message.includes('ms without trouble')

@@ -11,6 +11,7 @@ import { type ChaosReport, WorldChaos } from '../../src/simulator/world-chaos.ts
 import { scriptedRun } from './boundary.ts'
 import { sourceCommit } from './commit.ts'
 import { TraceFilter } from './filter.ts'
+import { brokenBy } from './mutants.ts'
 import { UsageError } from './numbers.ts'
 import { type OneOptions, oneHelp, parseOneArguments } from './one-arguments.ts'
 import { groupParts, worldParts } from './parts.ts'
@@ -39,11 +40,12 @@ function tellPromises(report: ClusterReport, replay: string): void {
 
 function clusterOf(options: OneOptions, onTrace: TraceListener): ConsensusCluster {
   if (options.boundary !== undefined) return scriptedRun(options.boundary, onTrace)
-  const { itemCount, liarCount, nodeCount, realSignatures, seed } = options
+  const { itemCount, liars, mutant, nodeCount, realSignatures, seed } = options
   return new ConsensusCluster({
     ...{ seed, nodeCount, itemCount, realSignatures, onTrace },
-    ...(liarCount === undefined ? {} : { liarCount }),
+    ...liars,
     ...groupParts,
+    ...(mutant === undefined ? {} : brokenBy(mutant)),
   })
 }
 

@@ -24,7 +24,7 @@ import { writesOf } from './records.ts'
 import { VoteSigner } from './signer.ts'
 import { admit, createMachine, leaderOf, type Machine, nodeOf, type Setup } from './state.ts'
 import type { Block, Effect, FetchRequest, Input, MemberIndex, Message } from './types.ts'
-import { contextOf } from './verify.ts'
+import { contextOf, signingContext } from './verify.ts'
 import { decodeMessage, encodeMessage, kindOf, type WireContext } from './wire.ts'
 
 const delta0MsDefault = 300
@@ -80,7 +80,7 @@ class Driver implements Consensus {
       signer: new VoteSigner({
         crypto,
         secretKey,
-        context,
+        context: signingContext(context, mutation),
         self,
         unguarded: mutation !== undefined,
       }),
@@ -89,7 +89,7 @@ class Driver implements Consensus {
       delta0Ms: options.delta0Ms ?? delta0MsDefault,
       application: options.application,
     }
-    this.#wire = { crypto, context, limits }
+    this.#wire = { crypto, context, limits, mutation }
     this.#reader = { journal: options.journal, crypto, context, limits }
     this.#machine = createMachine(this.#setup)
     this.#mutation = mutation
@@ -109,7 +109,8 @@ class Driver implements Consensus {
       throw new ConsensusError(ConsensusCode.JournalDamaged, what, { what })
     }
     await this.#replay(restoredHeight, height)
-    this.#machine = createMachine(this.#setup, restored)
+    const isForgotten = this.#mutation === 'votes-not-restored'
+    this.#machine = createMachine(this.#setup, isForgotten ? { ...restored, votes: [] } : restored)
     this.#height = height
     this.#running = true
     this.#run({ kind: 'start' })
@@ -259,7 +260,11 @@ class Driver implements Consensus {
       this.#carryOut(effect)
     }
     this.#outbox.flush()
-    metrics.gauge('consensus.pooled_items', this.#machine.pool.count)
+    const { heldBytes, pool, rounds } = this.#machine
+    metrics.gauge('consensus.pooled_items', pool.count)
+    metrics.gauge('consensus.pooled_bytes', pool.bytes)
+    metrics.gauge('consensus.open_views', rounds.size)
+    metrics.gauge('consensus.held_bytes', heldBytes)
   }
 
   #carryOut(effect: Effect): void {
@@ -354,6 +359,7 @@ class Driver implements Consensus {
     )
     this.#outbox.executed(height)
     this.#height = height
+    if (this.#mutation === 'answered-before-sync') application.onDurable(height)
     metrics.count('consensus.executed_blocks')
     metrics.count('consensus.executed_items', block.payload.items.length)
     metrics.gauge('consensus.height', height)

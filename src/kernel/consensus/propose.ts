@@ -9,7 +9,12 @@ import type { Digest } from '../../base/ids.ts'
 import { onCertificate } from './certificates.ts'
 import { blockOf, payloadHashOf, payloadOf } from './encoding.ts'
 import { askFor, justificationOf, lackingFor, parentOf } from './justify.ts'
-import { timeToleranceMs, timeToleranceMsMax } from './limits.ts'
+import {
+  itemOverheadBytes,
+  payloadOverheadBytes,
+  timeToleranceMs,
+  timeToleranceMsMax,
+} from './limits.ts'
 import {
   deltaMs,
   emit,
@@ -40,7 +45,7 @@ export function propose(machine: Machine): void {
     return
   }
   const known = keysSinceExecuted(machine, parent.digest)
-  const items = machine.pool.take(known.keys)
+  const items = itemsFor(machine, known.keys)
   // An empty block only brings finality to its ancestors, which mostly comes by itself. And while a
   // slow ancestor's payload is still on its way, we would order its items a second time.
   if ((items.length === 0 || !known.complete) && machine.nudgedView !== view) {
@@ -62,6 +67,21 @@ export function propose(machine: Machine): void {
   accept(machine, roundOf(machine, view), block)
   send(machine, 'all', { kind: 'propose', block, justification: justificationOf(machine, block) })
 }
+
+/**
+ * The next items; none while too many blocks wait for a finalization. Then only an empty block is
+ * sure to be accepted by members whose memory is as full, and it can bring the finality that frees
+ * it. With items in it, a group whose memories are full would never agree on anything again.
+ */
+function itemsFor(machine: Machine, except: ReadonlySet<string>): readonly Uint8Array[] {
+  const items = machine.pool.take(except)
+  let bytes = payloadOverheadBytes
+  for (const item of items) bytes += item.length + itemOverheadBytes
+  return hasRoom(machine, bytes) ? items : []
+}
+
+const hasRoom = (machine: Machine, payloadBytes: number): boolean =>
+  machine.heldBytes + payloadBytes <= machine.setup.limits.heldBlocksBytesMax
 
 function awaitNudge(machine: Machine): void {
   const { view } = machine
@@ -107,7 +127,8 @@ export function onPropose(
 ): void {
   const { block, justification } = proposal
   const { view } = block.header
-  if (leaderOf(machine.setup, view) !== from) {
+  const { mutation } = machine.setup
+  if (leaderOf(machine.setup, view) !== from && mutation !== 'leader-unchecked') {
     emit(machine, { kind: 'demerit', peer: from, what: 'a proposal in a view of another leader' })
     return
   }
@@ -119,9 +140,9 @@ export function onPropose(
   const notarized = round.certificates.notarize
   if (notarized !== undefined && notarized.digest !== block.digest) return
   // The first one counts. A second one promises nothing and proves nothing: leaders restart.
-  if (round.proposal !== undefined) return
-  const { heldBlocksBytesMax } = machine.setup.limits
-  if (machine.heldBytes + block.payload.bytes.length > heldBlocksBytesMax) return
+  if (round.proposal !== undefined && mutation !== 'second-notarize') return
+  const { bytes, items } = block.payload
+  if (items.length > 0 && !hasRoom(machine, bytes.length)) return
   accept(machine, round, block)
 }
 
@@ -131,7 +152,10 @@ export function tryVote(machine: Machine): void {
   const round = machine.rounds.get(view)
   const held = round?.proposal
   if (round === undefined || held === undefined || machine.muted) return
-  if (round.mine.notarize !== undefined || round.mine.nullify !== undefined) return
+  const mine = round.mine.notarize
+  const isSecond =
+    machine.setup.mutation === 'second-notarize' && mine?.digest !== held.block.digest
+  if ((mine !== undefined && !isSecond) || round.mine.nullify !== undefined) return
   const lacking = lackingFor(machine, held.block)
   if (lacking === 'hopeless') return
   if (lacking !== 'nothing') {
