@@ -78,6 +78,7 @@ async function startKernel(ports: KernelPorts, folder: string): Promise<[Kernel,
     genesis,
     keys,
     linkAddress: config.linkAddress,
+    mayBeNew: true,
     peers: [...config.peers, self].sort((a, b) => a.n - b.n),
     onFatal: (error) => {
       throw error

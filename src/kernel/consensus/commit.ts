@@ -35,7 +35,8 @@ import { certificateHolds } from './verify.ts'
 export function tryCommit(machine: Machine): void {
   if (!machine.commitWanted) return
   machine.commitWanted = false
-  const { base, checkpoints, executed, final } = machine
+  const { base, checkpoints, executed } = machine
+  const final = finalOf(machine)
   if (checkpoints.transfer !== undefined) return
   if (executed.height < base.height) {
     // The log of older epochs proves nothing here: a checkpoint will be the answer.
@@ -69,6 +70,14 @@ export function tryCommit(machine: Machine): void {
     execute(machine, held, held.block.digest === final.digest ? final.certificate : undefined)
 }
 
+/** The newest final block; broken on purpose, the newest notarized one. */
+function finalOf(machine: Machine): Machine['final'] {
+  const { final, notarizedView, rounds, setup } = machine
+  const certificate = rounds.get(notarizedView)?.certificates.notarize
+  if (setup.mutation !== 'executed-before-final' || certificate?.digest === undefined) return final
+  return { view: notarizedView, digest: certificate.digest, certificate: undefined }
+}
+
 /** A finalized chain passes by what we executed: more members lie than the group survives. */
 function forked(machine: Machine, certificate: Certificate | undefined): void {
   emit(machine, {
@@ -89,7 +98,8 @@ function execute(machine: Machine, held: Held, certificate: Certificate | undefi
   // Of all certificates only the newest can rest on a vote of ours that is not durable yet.
   const after = ownVotesIn(machine, machine.final.certificate)
   emit(machine, { kind: 'commit', height, block, certificate, after })
-  for (const key of keysOf(machine, held)) machine.pool.executed(key)
+  if (machine.setup.mutation !== 'executed-not-removed')
+    for (const key of keysOf(machine, held)) machine.pool.executed(key)
   dropSettled(machine)
   machine.changed = true
   if (machine.fetch === undefined || machine.fetch.request.fromHeight > height) return

@@ -33,6 +33,7 @@ import { checkConfig } from './quorum.ts'
 import { epochWrites, ownKeyWrite, writesOf } from './records.ts'
 import { committed, replay } from './replay.ts'
 import { admit, createMachine, emptyRestored, leaderOf, type Machine, nodeOf } from './state.ts'
+import { TimerSet } from './timer-set.ts'
 import type {
   Block,
   Effect,
@@ -68,7 +69,7 @@ class Driver implements Consensus {
   readonly #indexes = new Map<NodeId, MemberIndex>()
   readonly #outbox: Outbox
   readonly #mutation: Mutation | undefined
-  readonly #timers = new Map<string, () => void>()
+  readonly #timers: TimerSet
   readonly #serving = new Set<MemberIndex>()
   readonly #inputs: Input[] = []
   readonly #claims = new EpochClaims()
@@ -95,6 +96,7 @@ class Driver implements Consensus {
     assert(self !== undefined, 'only members run consensus')
     this.#self = self
     this.#mutation = mutation
+    this.#timers = new TimerSet(options.clock)
     this.#epoch = this.#open(firstEpoch(config))
     this.#machine = createMachine(this.#epoch.setup)
     this.#outbox = new Outbox(options.journal, {
@@ -151,7 +153,6 @@ class Driver implements Consensus {
   #halt(): void {
     this.#running = false
     this.#forgetLinks()
-    for (const cancel of this.#timers.values()) cancel()
     this.#timers.clear()
   }
 
@@ -292,7 +293,6 @@ class Driver implements Consensus {
     this.#machine = createMachine(this.#epoch.setup, restored, start.baseHeight, before)
     this.#commitAfter = 0
     this.#claims.clear()
-    for (const cancel of this.#timers.values()) cancel()
     this.#timers.clear()
     // What waited was of the epoch before.
     this.#inputs.length = 0
@@ -365,7 +365,11 @@ class Driver implements Consensus {
       else if (effect.kind === 'commit') this.#takeBack(effect.block)
     }
     this.#outbox.flush()
-    metrics.gauge('consensus.pooled_items', this.#machine.pool.count)
+    const { heldBytes, pool, rounds } = this.#machine
+    metrics.gauge('consensus.pooled_items', pool.count)
+    metrics.gauge('consensus.pooled_bytes', pool.bytes)
+    metrics.gauge('consensus.open_views', rounds.size)
+    metrics.gauge('consensus.held_bytes', heldBytes)
   }
 
   #carryOut(effect: Effect): void {
@@ -378,13 +382,12 @@ class Driver implements Consensus {
         this.#send(effect)
         return
       case 'timer':
-        this.#setTimer(effect.id, effect.delayMs, () => {
+        this.#timers.set(effect.id, effect.delayMs, () => {
           this.#run({ kind: 'timer', id: effect.id, view: effect.view })
         })
         return
       case 'timerOff':
-        this.#timers.get(effect.id)?.()
-        this.#timers.delete(effect.id)
+        this.#timers.cancel(effect.id)
         return
       case 'commit':
         // In order, whatever each of them waits for.
@@ -470,7 +473,7 @@ class Driver implements Consensus {
       if (links.send(node, encoded)) continue
       // Its queue is full. When it has room again, compare where we are.
       metrics.count('consensus.dropped_messages')
-      this.#setTimer(`owed ${index}`, setup.delta0Ms, () => {
+      this.#timers.set(`owed ${index}`, setup.delta0Ms, () => {
         if (links.isUp(node)) this.#run({ kind: 'linkUp', peer: index })
       })
     }
@@ -482,15 +485,6 @@ class Driver implements Consensus {
     if (node !== undefined) links.send(node, { channel: channels.consensus, ...encoded })
   }
 
-  #setTimer(name: string, delayMs: number, task: () => void): void {
-    this.#timers.get(name)?.()
-    const cancel = this.#options.clock.after(delayMs, () => {
-      this.#timers.delete(name)
-      if (this.#running) task()
-    })
-    this.#timers.set(name, cancel)
-  }
-
   #commit(effect: Extract<Effect, { kind: 'commit' }>): void {
     const { block, certificate, height } = effect
     const { application, metrics } = this.#options
@@ -499,6 +493,7 @@ class Driver implements Consensus {
     this.#outbox.write(writesOf(record, this.#epoch.wire.context))
     this.#outbox.executed(height)
     this.#height = height
+    if (this.#mutation === 'answered-before-sync') application.onDurable(height)
     metrics.count('consensus.executed_blocks')
     metrics.count('consensus.executed_items', block.payload.items.length)
     metrics.gauge('consensus.height', height)
@@ -540,7 +535,7 @@ class Driver implements Consensus {
       if (this.#epoch === epoch) this.#run({ kind: 'transferred', checkpoint, ok })
     }
     if (fetched === undefined) {
-      this.#setTimer('transfer', epoch.setup.delta0Ms, () => done(false))
+      this.#timers.set('transfer', epoch.setup.delta0Ms, () => done(false))
       return
     }
     this.#outbox.write(fetched.writes)

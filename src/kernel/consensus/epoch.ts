@@ -14,7 +14,7 @@ import { checkConfig, leaderOrder } from './quorum.ts'
 import { VoteSigner } from './signer.ts'
 import type { Setup } from './state.ts'
 import type { EpochStart, MemberIndex } from './types.ts'
-import { contextOf } from './verify.ts'
+import { contextOf, signingContext } from './verify.ts'
 import type { WireContext } from './wire.ts'
 
 const delta0MsDefault = 300
@@ -71,7 +71,7 @@ export function openEpoch(
   const signer = new VoteSigner({
     crypto,
     secretKey: pair?.secretKey,
-    context,
+    context: signingContext(context, mutation),
     self,
     unguarded: mutation !== undefined,
   })
@@ -85,7 +85,7 @@ export function openEpoch(
       delta0Ms: options.delta0Ms ?? delta0MsDefault,
       application: options.application,
     },
-    wire: { crypto, context, limits },
+    wire: { crypto, context, limits, mutation },
     reader: { journal: options.journal, crypto, context, limits },
   }
 }

@@ -111,7 +111,8 @@ export function onPropose(
 ): void {
   const { block, justification } = proposal
   const { view } = block.header
-  if (leaderOf(machine.setup, view) !== from) {
+  const { mutation } = machine.setup
+  if (leaderOf(machine.setup, view) !== from && mutation !== 'leader-unchecked') {
     emit(machine, { kind: 'demerit', peer: from, what: 'a proposal in a view of another leader' })
     return
   }
@@ -123,7 +124,7 @@ export function onPropose(
   const notarized = round.certificates.notarize
   if (notarized !== undefined && notarized.digest !== block.digest) return
   // The first one counts. A second one promises nothing and proves nothing: leaders restart.
-  if (round.proposal !== undefined) return
+  if (round.proposal !== undefined && mutation !== 'second-notarize') return
   if (!hasRoom(machine, block)) {
     releaseUnvoted(machine)
     if (!hasRoom(machine, block)) return
@@ -144,7 +145,10 @@ export function tryVote(machine: Machine): void {
   const round = machine.rounds.get(view)
   const held = round?.proposal
   if (round === undefined || held === undefined || machine.muted) return
-  if (round.mine.notarize !== undefined || round.mine.nullify !== undefined) return
+  const mine = round.mine.notarize
+  const isSecond =
+    machine.setup.mutation === 'second-notarize' && mine?.digest !== held.block.digest
+  if ((mine !== undefined && !isSecond) || round.mine.nullify !== undefined) return
   const lacking = lackingFor(machine, held.block)
   if (lacking === 'hopeless') return
   if (lacking !== 'nothing') {

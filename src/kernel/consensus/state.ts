@@ -261,7 +261,9 @@ function restore(machine: Machine, restored: Restored): void {
     round.voteCount++
     if (vote.kind === 'notarize' && vote.digest !== undefined)
       round.proposal = machine.held.get(vote.digest)
-    if (vote.kind !== 'finalize') machine.view = Math.max(machine.view, vote.view)
+    if (vote.kind === 'finalize') continue
+    const isLast = machine.setup.mutation === 'last-record-wins'
+    machine.view = isLast ? vote.view : Math.max(machine.view, vote.view)
   }
   signer.raiseFloor(machine.final.view)
   if (restored.muted) signer.mute()

@@ -116,5 +116,7 @@ function nullify(machine: Machine): void {
   const mine = machine.rounds.get(view)?.mine
   if (mine?.nullify !== undefined) return
   if (!machine.muted) castVote(machine, { kind: 'nullify', view, digest: undefined })
+  if (machine.setup.mutation === 'nullify-left-view' && view > 1)
+    castVote(machine, { kind: 'nullify', view: view - 1, digest: undefined })
   startRetry(machine)
 }
