@@ -9,7 +9,13 @@ import type { Digest } from '../../base/ids.ts'
 import { onCertificate } from './certificates.ts'
 import { blockOf, payloadHashOf, payloadOf } from './encoding.ts'
 import { askFor, justificationOf, lackingFor, parentOf } from './justify.ts'
-import { fullBlockViewsMax, timeToleranceMs, timeToleranceMsMax } from './limits.ts'
+import {
+  fullBlockViewsMax,
+  itemOverheadBytes,
+  payloadOverheadBytes,
+  timeToleranceMs,
+  timeToleranceMsMax,
+} from './limits.ts'
 import {
   deltaMs,
   emit,
@@ -43,7 +49,7 @@ export function propose(machine: Machine): void {
   const known = keysSinceExecuted(machine, parent.digest)
   // Blocks that nothing finalizes fill the voters' memory: then finality comes first.
   const isFailing = view - machine.final.view > fullBlockViewsMax
-  const items = isFailing ? [] : machine.pool.take(known.keys)
+  const items = isFailing ? [] : itemsFor(machine, known.keys)
   const mayWait = !isFailing || machine.pool.count === 0
   // An empty block only brings finality to its ancestors, which mostly comes by itself. And while a
   // slow ancestor's payload is still on its way, we would order its items a second time.
@@ -65,6 +71,17 @@ export function propose(machine: Machine): void {
   })
   accept(machine, roundOf(machine, view), block)
   send(machine, 'all', { kind: 'propose', block, justification: justificationOf(machine, block) })
+}
+
+/**
+ * The next items; none while so many blocks wait for a finalization that members whose memory is as
+ * full would not take more of them.
+ */
+function itemsFor(machine: Machine, except: ReadonlySet<string>): readonly Uint8Array[] {
+  const items = machine.pool.take(except)
+  let bytes = payloadOverheadBytes
+  for (const item of items) bytes += item.length + itemOverheadBytes
+  return machine.heldBytes + bytes <= machine.setup.limits.heldBlocksBytesMax ? items : []
 }
 
 function awaitNudge(machine: Machine): void {
