@@ -27,7 +27,14 @@ import type { Transport } from '../ports/transport.ts'
 import type { StatusBody } from '../wire/schemas.ts'
 import { createApi } from './api/index.ts'
 import { type Blocks, createBlocks } from './blocks/index.ts'
-import { byzBound, createConsensus, encodeEvidence, quorumOf } from './consensus/index.ts'
+import {
+  byzBound,
+  contextOf,
+  createConsensus,
+  encodeEvidence,
+  quorumOf,
+  readFinality,
+} from './consensus/index.ts'
 import { createFileSystem } from './filesystem/index.ts'
 import { createGroup, type Group, Member, type MemberOptions } from './group/index.ts'
 import { everyoneKeyOf, openBlockNameKey } from './keys/index.ts'
@@ -210,6 +217,8 @@ async function buildGroup(
     members,
     quorum: quorumOf(members.length),
     liarsMax: byzBound(config),
+    finalBlockOf: (bytes: Uint8Array) =>
+      readFinality({ crypto, config, context: contextOf(config) }, bytes),
     clock,
     crypto,
     links,

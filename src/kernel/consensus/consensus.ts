@@ -21,6 +21,7 @@ import type { ConsensusOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { checkConfig, leaderOrder } from './quorum.ts'
 import { writesOf } from './records.ts'
+import { Shown } from './shown.ts'
 import { VoteSigner } from './signer.ts'
 import { admit, createMachine, leaderOf, type Machine, nodeOf, type Setup } from './state.ts'
 import type { Block, Effect, FetchRequest, Input, MemberIndex, Message } from './types.ts'
@@ -47,6 +48,7 @@ class Driver implements Consensus {
   readonly #reader: JournalReader
   readonly #indexes = new Map<NodeId, MemberIndex>()
   readonly #outbox: Outbox
+  readonly #shown: Shown
   readonly #mutation: Mutation | undefined
   readonly #timers = new Map<string, () => void>()
   readonly #serving = new Set<MemberIndex>()
@@ -93,6 +95,7 @@ class Driver implements Consensus {
     this.#reader = { journal: options.journal, crypto, context, limits }
     this.#machine = createMachine(this.#setup)
     this.#mutation = mutation
+    this.#shown = new Shown(config, options.application)
     this.#outbox = new Outbox(options.journal, {
       onDurable: (done) => this.#onDurable(done),
       onFailed: (error) => this.#onJournalFailed(error),
@@ -108,7 +111,12 @@ class Driver implements Consensus {
       const what = `the application is at height ${restoredHeight}, its log at ${height}`
       throw new ConsensusError(ConsensusCode.JournalDamaged, what, { what })
     }
+    const { executed, final } = restored
+    if (executed !== undefined && final?.digest === executed.digest)
+      this.#shown.executed(height, final)
     await this.#replay(restoredHeight, height)
+    // Without anything to replay, too, the newest height is shown with its proof.
+    if (height > 0 && restoredHeight === height) this.#shown.durable([height])
     this.#machine = createMachine(this.#setup, restored)
     this.#height = height
     this.#running = true
@@ -132,7 +140,8 @@ class Driver implements Consensus {
         this.#options.application.execute(committed(block, height)),
       )
       if (writes.length > 0) await this.#options.journal.commit(writes)
-      for (const { height } of stored) this.#options.application.onDurable(height)
+      for (const { height, certificate } of stored) this.#shown.executed(height, certificate)
+      this.#shown.durable(stored.map(({ height }) => height))
       done += stored.length
     }
   }
@@ -206,7 +215,7 @@ class Driver implements Consensus {
 
   #onDurable(done: { readonly ownVote: number; readonly heights: readonly number[] }): void {
     this.#guarded(() => {
-      for (const height of done.heights) this.#options.application.onDurable(height)
+      this.#shown.durable(done.heights)
     })
     if (done.ownVote > 0 && this.#running) this.#run({ kind: 'durable', ownVote: done.ownVote })
   }
@@ -353,6 +362,7 @@ class Driver implements Consensus {
       writesOf({ kind: 'executed', height, block, certificate }, this.#wire.context),
     )
     this.#outbox.executed(height)
+    this.#shown.executed(height, certificate)
     this.#height = height
     metrics.count('consensus.executed_blocks')
     metrics.count('consensus.executed_items', block.payload.items.length)

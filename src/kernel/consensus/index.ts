@@ -3,6 +3,13 @@ export { createConsensus } from './consensus.ts'
 export { blockOf, payloadHashOf, payloadOf, voteBytes } from './encoding.ts'
 export * from './errors.ts'
 export { decodeEvidence, encodeEvidence } from './evidence.ts'
+export {
+  encodeFinality,
+  type FinalBlock,
+  finalityBytesMax,
+  isLater,
+  readFinality,
+} from './finality.ts'
 export * from './interface.ts'
 export { type ConsensusLimits, consensusLimitsOf, defaultConsensusLimits } from './limits.ts'
 export type { ConsensusOptions } from './options.ts'

@@ -75,8 +75,13 @@ export interface Application {
    * An item may occur again in a later block (a leader may repeat it): execution recognises it.
    */
   execute(block: CommittedBlock): readonly JournalWrite[]
-  /** The commit that holds `height` is durable: replies may leave. */
-  onDurable(height: number): void
+  /**
+   * The commit that holds `height` is durable, and so is one of a block from there on whose
+   * finality can be shown: replies may leave. `finality`, encoded, for a block that has one of its
+   * own: the last of those that become durable together does. Heights come in order; that of a
+   * restart may come again.
+   */
+  onDurable(height: number, finality?: Uint8Array): void
 }
 
 export type ConsensusStatus = {

@@ -236,7 +236,7 @@ export class GroupClient {
       case 'submit':
         return member.submit(decoded.batch, signal)
       case 'read':
-        return encodeReadReply(await member.read(decoded.queries, decoded.atHeight))
+        return encodeReadReply(await member.read(decoded.queries, decoded.atBlock))
       case 'page':
         return member.page(decoded.page)
       case 'added':

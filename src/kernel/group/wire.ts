@@ -1,5 +1,7 @@
 /** Messages of the channel `group`. docs/spec/group.md has the table. */
 import { decode, encode } from '../../base/codec.ts'
+import { type Digest, digestBytes, digestOf } from '../../base/ids.ts'
+import { finalityBytesMax } from '../consensus/index.ts'
 import {
   type AddedBlock,
   decodePageRequest,
@@ -18,8 +20,12 @@ const Kind = { Submit: 1, Read: 2, Page: 3, Added: 4 } as const
 
 export type GroupRequest =
   | { readonly kind: 'submit'; readonly batch: Uint8Array }
-  /** `atHeight` 0: at the newest executed height; otherwise at exactly that one. */
-  | { readonly kind: 'read'; readonly queries: readonly Query[]; readonly atHeight: number }
+  /** Without `atBlock`: at the newest height that can be shown; else at that of this block. */
+  | {
+      readonly kind: 'read'
+      readonly queries: readonly Query[]
+      readonly atBlock: Digest | undefined
+    }
   | { readonly kind: 'page'; readonly page: PageRequest }
   | { readonly kind: 'added'; readonly fromHeight: number; readonly countMax: number }
 
@@ -29,7 +35,8 @@ export function encodeGroupRequest(request: GroupRequest): Uint8Array {
       case 'submit':
         return writer.u8(Kind.Submit).blob(request.batch)
       case 'read':
-        return writer.u8(Kind.Read).u64(request.atHeight).blob(encodeQueries(request.queries))
+        writer.u8(Kind.Read).option(request.atBlock, (inner, digest) => inner.hex(digest))
+        return writer.blob(encodeQueries(request.queries))
       case 'page':
         return writer.u8(Kind.Page).blob(encodePageRequest(request.page))
       case 'added':
@@ -45,8 +52,8 @@ export function decodeGroupRequest(bytes: Uint8Array): GroupRequest {
       case Kind.Submit:
         return { kind: 'submit', batch: reader.blob(messageBytesMax) }
       case Kind.Read: {
-        const atHeight = reader.u64()
-        return { kind: 'read', atHeight, queries: decodeQueries(reader.blob(messageBytesMax)) }
+        const atBlock = reader.option((inner) => digestOf(inner.hex(digestBytes)))
+        return { kind: 'read', atBlock, queries: decodeQueries(reader.blob(messageBytesMax)) }
       }
       case Kind.Page:
         return { kind: 'page', page: decodePageRequest(reader.blob(messageBytesMax)) }
@@ -56,15 +63,27 @@ export function decodeGroupRequest(bytes: Uint8Array): GroupRequest {
   })
 }
 
-/** The height that the answers are from, and the answers as the section encodes them. */
-export type ReadReply = { readonly height: number; readonly answers: Uint8Array }
+/** Where the answers are from, and the answers as the section encodes them. */
+export type ReadReply = {
+  readonly height: number
+  /** Proof that the block of this height is final; a member may lack it for a moment. */
+  readonly finality: Uint8Array | undefined
+  readonly answers: Uint8Array
+}
 
 export const encodeReadReply = (reply: ReadReply): Uint8Array =>
-  encode((writer) => writer.u64(reply.height).blob(reply.answers), reply.answers.length + 12)
+  encode((writer) => {
+    writer.u64(reply.height).option(reply.finality, (inner, bytes) => inner.blob(bytes))
+    writer.blob(reply.answers)
+  }, reply.answers.length + 1_024)
 
 /** @throws CodecError */
 export const decodeReadReply = (bytes: Uint8Array): ReadReply =>
-  decode(bytes, (reader) => ({ height: reader.u64(), answers: reader.blob(messageBytesMax) }))
+  decode(bytes, (reader) => ({
+    height: reader.u64(),
+    finality: reader.option((inner) => inner.blob(finalityBytesMax)),
+    answers: reader.blob(messageBytesMax),
+  }))
 
 const addedBlocksMax = 65_536
 
