@@ -59,6 +59,8 @@ class Driver implements Consensus {
   /** Executed in this process or before. */
   #height = 0
   #commitAfter = 0
+  /** Of the executed state, as the machine knows it. */
+  #expiryMs: number | undefined
   #failed = false
   #forgetLinks: () => void = () => undefined
 
@@ -121,6 +123,7 @@ class Driver implements Consensus {
     this.#height = height
     this.#running = true
     this.#run({ kind: 'start' })
+    this.#noteExpiry()
     this.#forgetLinks = links.onChange((peer, up) => this.#onLink(peer, up))
     for (const link of links.peers()) if (link.up) this.#onLink(link.peer, true)
   }
@@ -364,10 +367,18 @@ class Driver implements Consensus {
     this.#outbox.executed(height)
     this.#shown.executed(height, certificate)
     this.#height = height
+    this.#noteExpiry()
     metrics.count('consensus.executed_blocks')
     metrics.count('consensus.executed_items', block.payload.items.length)
     metrics.gauge('consensus.height', height)
     metrics.gauge('consensus.view', this.#machine.view)
+  }
+
+  #noteExpiry(): void {
+    const atMs = this.#options.application.nextExpiryMs?.()
+    if (atMs === this.#expiryMs) return
+    this.#expiryMs = atMs
+    this.#run({ kind: 'expiry', atMs })
   }
 
   /** One answer under way for each peer: more questions of the same peer are not heard. */

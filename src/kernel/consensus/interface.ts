@@ -76,6 +76,11 @@ export interface Application {
    */
   execute(block: CommittedBlock): readonly JournalWrite[]
   /**
+   * When something of the executed state expires next, by the wall clock, milliseconds; undefined
+   * when nothing does. Asked for after each execution: an idle group makes a block for it.
+   */
+  nextExpiryMs?(): number | undefined
+  /**
    * The commit that holds `height` is durable, and so is one of a block from there on whose
    * finality can be shown: replies may leave. `finality`, encoded, for a block that has one of its
    * own: the last of those that become durable together does. Heights come in order; that of a

@@ -7,6 +7,7 @@
 
 import { relayFinal } from './certificates.ts'
 import { onFetchTimer } from './commit.ts'
+import { armExpiry } from './expiries.ts'
 import { retry } from './recovery.ts'
 import { deltaMs, emit, hasWork, leaderOf, type Machine } from './state.ts'
 import type { TimerId } from './types.ts'
@@ -63,6 +64,7 @@ function leaderIsGone(machine: Machine): boolean {
 export function onTimer(machine: Machine, id: TimerId, view: number): void {
   if (id === 'relay') relayFinal(machine)
   if (id === 'fetch') onFetchTimer(machine)
+  if (id === 'expiry') armExpiry(machine)
   if (view !== machine.view || machine.armedView !== view) return
   const mine = machine.rounds.get(view)?.mine
   switch (id) {

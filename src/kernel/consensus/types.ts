@@ -119,13 +119,15 @@ export type JournalRecord =
   /** This node lost its memory of votes: it never votes in this epoch again. */
   | { readonly kind: 'muted' }
 
-export type TimerId = 'lead' | 'advance' | 'skip' | 'retry' | 'nudge' | 'relay' | 'fetch'
+export type TimerId = 'lead' | 'advance' | 'skip' | 'retry' | 'nudge' | 'relay' | 'fetch' | 'expiry'
 
 export type Input =
   /** After a restart: links are reported after this. */
   | { readonly kind: 'start' }
   /** The pool changed. */
   | { readonly kind: 'pooled' }
+  /** The earliest expiry of the executed state has changed; wall clock, milliseconds. */
+  | { readonly kind: 'expiry'; readonly atMs: number | undefined }
   /** Own votes up to this number are on the disk. */
   | { readonly kind: 'durable'; readonly ownVote: number }
   | { readonly kind: 'message'; readonly from: MemberIndex; readonly message: Message }

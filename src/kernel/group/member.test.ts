@@ -202,6 +202,13 @@ test('each session has its share of the pool, and so has who opens one; all othe
   assert.notEqual(member.clientOf(work(session)), member.clientOf(work(second)))
 })
 
+test('an open session is what expires next', async () => {
+  const { member, block } = await memberOf(small)
+  assert.equal(member.nextExpiryMs(), undefined)
+  block([encodeSignedBatch(small.newSession().opening)])
+  assert.equal(member.nextExpiryMs(), 3_600_000)
+})
+
 const root = small.genesis.directories[0]?.view.object ?? someObject
 const owner = small.genesis.principals[0]?.principal
 assert(owner !== undefined)

@@ -19,6 +19,7 @@ import {
   answer,
   decodedBytesOf,
   decodeSignedBatch,
+  earliestExpiryMs,
   encodeAnswers,
   encodePage,
   encodeResults,
@@ -226,6 +227,10 @@ export class Member implements Application {
     const snapshot = this.#snapshots.writesAt(block.height, outcome.state, logBytes)
     this.#options.onExecuted?.({ state: outcome.state, isSnapshot: snapshot.length > 0 })
     return [...writes, ...snapshot]
+  }
+
+  nextExpiryMs(): number | undefined {
+    return earliestExpiryMs(this.#state)
   }
 
   onDurable(height: number, finality?: Uint8Array): void {
