@@ -215,7 +215,7 @@ async function buildGroup(
   const shared = {
     self,
     members,
-    quorum: quorumOf(members.length),
+    quorum: quorumOf(config),
     liarsMax: byzBound(config),
     finalBlockOf: (bytes: Uint8Array) =>
       readFinality({ crypto, config, context: contextOf(config) }, bytes),

@@ -13,7 +13,14 @@ export {
 export * from './interface.ts'
 export { type ConsensusLimits, consensusLimitsOf, defaultConsensusLimits } from './limits.ts'
 export type { ConsensusOptions } from './options.ts'
-export { byzBound, leaderOrder, quorumOf } from './quorum.ts'
+export {
+  byzBound,
+  defaultQuorum,
+  isQuorum,
+  leaderOrder,
+  quorumOf,
+  silentBound,
+} from './quorum.ts'
 export type * from './types.ts'
 export { contextOf, evidenceHolds, type Verifier } from './verify.ts'
 export { decodeMessage, encodeMessage, type WireContext } from './wire.ts'

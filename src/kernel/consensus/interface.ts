@@ -13,8 +13,13 @@ export type ConsensusConfig = {
   /** Group id: which log this is; 32 bytes of hexadecimal. */
   readonly group: Digest
   readonly epoch: number
-  /** Sorted by node id. n = 3f + 1. */
+  /** Sorted by node id. n of them. */
   readonly members: readonly ConsensusMember[]
+  /**
+   * q: votes that decide; `defaultQuorum(n)` when not given. A larger one is the safety profile: it
+   * survives more liars (`byzBound`) and fewer silent members (n − q).
+   */
+  readonly quorum?: number
   /** Digest that the first block builds on. */
   readonly genesis: Digest
 }

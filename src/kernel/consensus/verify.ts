@@ -25,7 +25,7 @@ export const contextOf = (config: ConsensusConfig): GroupContext => ({
   group: config.group,
   epoch: config.epoch,
   memberCount: config.members.length,
-  quorum: quorumOf(config.members.length),
+  quorum: quorumOf(config),
 })
 
 /** True if the vote's signature is its signer's. */

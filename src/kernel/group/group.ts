@@ -33,7 +33,7 @@ export type GroupOptions = {
   readonly self: NodeId
   /** Sorted by node id. */
   readonly members: readonly NodeId[]
-  /** n − ⌊(n − 1)/3⌋ of consensus' configuration, and the liars it allows. */
+  /** Of consensus' configuration: `quorumOf`, and the liars it allows, `byzBound`. */
   readonly quorum: number
   readonly liarsMax: number
   /** What a proof of finality proves, as the group's configuration has it. */
