@@ -95,5 +95,7 @@ export const decodeGenesis = (bytes: Uint8Array): Genesis =>
         domain: inner.hex(domainIdBytes) as DomainId,
       })),
     }
-    return reader.remainingBytes === 0 ? genesis : { ...genesis, quorum: reader.u8() }
+    if (reader.remainingBytes === 0) return genesis
+    const quorum = reader.u8()
+    return quorum === 0 ? reader.refuse('a quorum of nobody') : { ...genesis, quorum }
   })
