@@ -138,6 +138,36 @@ test('a store that is full says so, has half written nothing, and keeps what it 
   await again.close()
 })
 
+test('a torn tail of the log is cut: what is left is whole commits, a prefix of what was', async (context) => {
+  const folder = tempFolder(context)
+  const journal = await createSqliteJournals(folder).open('main')
+  for (let number = 1; number <= 12; number++) await journal.commit([put(number, 5000)])
+  const log = fs.readFileSync(path.join(folder, 'main.sqlite-wal'))
+  const base = fs.readFileSync(path.join(folder, 'main.sqlite'))
+  await journal.close()
+  let least = 12
+  for (const tornBytes of [1, 24, 4_096, 9_000, 30_000]) {
+    for (const how of ['cut', 'garbled']) {
+      const copy = tempFolder(context)
+      const torn = log.slice(0, how === 'cut' ? log.length - tornBytes : log.length)
+      if (how === 'garbled') torn.fill(0x5a, log.length - tornBytes)
+      fs.writeFileSync(path.join(copy, 'main.sqlite'), base)
+      fs.writeFileSync(path.join(copy, 'main.sqlite-wal'), torn)
+      const opened = await createSqliteJournals(copy).open('main')
+      const entries = await all(opened)
+      for (const [index, { key, value }] of entries.entries()) {
+        assert.deepEqual(key, numberKey(index + 1, 0), `${how} ${tornBytes}`)
+        assert.ok(value.length === 5_000 && value.every((byte) => byte === index + 1))
+      }
+      assert.ok(entries.length < 12, 'the newest commit was torn')
+      least = Math.min(least, entries.length)
+      await opened.commit([put(99, 10)])
+      await opened.close()
+    }
+  }
+  assert.ok(least >= 5 && least < 11, `${least} commits before the largest damage`)
+})
+
 test('a damaged or foreign file is refused, and so is a folder that cannot be', async (context) => {
   const folder = tempFolder(context)
   fs.writeFileSync(path.join(folder, 'foreign.sqlite'), 'this is no database '.repeat(500))

@@ -29,7 +29,7 @@ import { createApi } from './api/index.ts'
 import { type Blocks, createBlocks } from './blocks/index.ts'
 import { byzBound, createConsensus, encodeEvidence, quorumOf } from './consensus/index.ts'
 import { createFileSystem } from './filesystem/index.ts'
-import { createGroup, type Group, Member, type MemberOptions } from './group/index.ts'
+import { createGroup, type Group, KnownEpoch, Member, type MemberOptions } from './group/index.ts'
 import { everyoneKeyOf, openBlockNameKey } from './keys/index.ts'
 import { createLinks, type Links } from './links/index.ts'
 import type { Alterations } from './mutations.ts'
@@ -233,7 +233,7 @@ async function buildGroup(
   const shared = {
     self,
     members,
-    quorum: quorumOf(members.length),
+    quorum: quorumOf(config),
     liarsMax: byzBound(config),
     clock,
     crypto,
@@ -241,7 +241,8 @@ async function buildGroup(
     log: log.for('group'),
   }
   if (!members.includes(self)) {
-    return createGroup({ ...shared, member: undefined, consensus: undefined })
+    const epoch = new KnownEpoch({ ...shared, config, consensus: undefined })
+    return createGroup({ ...shared, epoch, member: undefined, consensus: undefined })
   }
   const member: Member = new Member({
     world,
@@ -280,7 +281,8 @@ async function buildGroup(
     nodeSecretKey: nodeKey.secretKey,
     random: random.fork('readmission'),
   }
-  return createGroup({ ...shared, member, consensus, identity })
+  const epoch = new KnownEpoch({ ...shared, config, consensus })
+  return createGroup({ ...shared, epoch, member, consensus, identity })
 }
 
 function buildApi(

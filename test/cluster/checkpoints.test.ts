@@ -44,9 +44,14 @@ async function holdsAll(world: SimWorld, n: number, name: string, count: number)
   }
 }
 
-const back = (world: SimWorld): Promise<void> =>
+const back = (world: SimWorld, epoch = 1): Promise<void> =>
   world.until(
-    () => isAtRest(world) && world.processors.every(({ kernel }) => kernel.status().group.votes),
+    () =>
+      isAtRest(world) &&
+      world.processors.every(({ kernel }) => {
+        const { group } = kernel.status()
+        return group.votes && group.epoch === epoch
+      }),
     { timeMsMax: 120_000 },
   )
 
@@ -103,12 +108,10 @@ test('C3 C96: a member without its disk votes no more, is readmitted and gets it
     await work(world, 1, `b${n}`, 12)
     world.processor(n).start()
     await work(world, 2, `c${n}`, 12)
-    await back(world)
+    await back(world, place + 2)
     const status = statusOf(world, n)
-    assert.deepEqual([status.group.votes, status.group.epoch], [true, place + 2])
     assert(status.vault.blocks > blocks, `${status.vault.blocks} blocks after ${blocks}`)
   }
-  for (const n of [1, 2]) assert.equal(statusOf(world, n).group.epoch, 3)
   // All copies are there again: whatever the two others hold alone is not needed.
   world.processor(1).crash()
   await work(world, 3, 'd', 3)

@@ -408,6 +408,21 @@ test('a disk that fails its sync stops its Processor with a clear reason; the ot
   assert.deepEqual(await get(world, 2, '/public/f'), bytesOf(300_000))
 })
 
+test('a consensus journal that cannot be synced stops its Processor, and says what it was', async () => {
+  const world = await startedWorld({ seed: 39 })
+  world.toleratesStops = true
+  const { journals } = world.processor(2)
+  journals.faults.failing = true
+  await put(world, 1, '/public/f', { body: bytesOf(5_000) })
+  await world.until(() => !world.processor(2).isUp)
+  const said = world.failures[0]?.message ?? ''
+  assert.match(said, /Processor 2 stopped.*the consensus journal could not be made durable/s)
+  journals.faults.failing = false
+  world.processor(2).start()
+  await rest(world)
+  assert.deepEqual(await get(world, 2, '/public/f'), bytesOf(5_000))
+})
+
 test('a full disk refuses blocks and stays up: the file is written with the other two', async () => {
   const world = await startedWorld({ seed: 39 })
   world.processor(4).disk.faults.full = true

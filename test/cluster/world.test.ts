@@ -181,6 +181,36 @@ test('an answer lost on its way: the same request through another Processor is d
   assert.equal(jsonOf(await expectCall(world, 4, make)).id, id)
 })
 
+test('C25: through a Processor that is no member: once for each request, and reads are as new as any', async () => {
+  const world = await startedWorld({ seed: 15, nodeCount: 5 })
+  assert.equal(world.processor(5).kernel.status().role, 'storage')
+  await put(world, 5, '/public/log', { body: bytesOf(100) })
+  const append = {
+    method: 'PATCH',
+    path: `${pathOf('/public/log')}?at=end`,
+    headers: { 'idempotency-key': 'append-5' },
+    body: bytesOf(10),
+  }
+  const first = world.request(5, append)
+  const height = world.processor(2).kernel.status().group.height
+  await world.until(() => world.processor(2).kernel.status().group.height > height)
+  first.hangUp()
+  await first.done
+  for (const n of [5, 2, 5]) {
+    const again = jsonOf(await expectCall(world, n, append))
+    assert.equal(again.size, 110, `through ${n}`)
+  }
+  // Whatever is acknowledged through anybody is seen through it at once, and the other way round.
+  for (let round = 0; round < 12; round++) {
+    const [writer, reader] = round % 2 === 0 ? [1 + (round % 4), 5] : [5, 1 + (round % 4)]
+    const path = `${pathOf('/public/log')}?at=end`
+    await expectCall(world, writer, { method: 'PATCH', path, body: bytesOf(1) })
+    const read = await expectCall(world, reader, { method: 'HEAD', path: pathOf('/public/log') })
+    assert.equal(Number(read.headers.get('content-length')), 111 + round, `round ${round}`)
+  }
+  await rest(world)
+})
+
 test('reads settle while others write: members at different heights are asked for one', async () => {
   const weather = {
     delayMs: { min: 1, max: 60 },

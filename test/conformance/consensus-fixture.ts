@@ -51,7 +51,7 @@ export class Group {
   readonly limits: ConsensusLimits
   #underTest: number | undefined
 
-  constructor(memberCount = 4, limits: Partial<ConsensusLimits> = {}) {
+  constructor(memberCount = 4, limits: Partial<ConsensusLimits> = {}, quorum?: number) {
     const members = Array.from({ length: memberCount }, (_, index) => ({
       node: nodeIdOf(toHex(this.crypto.sha256(filled(1, index)))),
       keys: this.crypto.signKeyPair(filled(32, index + 1)),
@@ -62,6 +62,7 @@ export class Group {
       epoch: 1,
       genesis: digestOf('22'.repeat(32)),
       members: members.map(({ keys, node }) => ({ node, consensusKey: keys.publicKey })),
+      ...(quorum !== undefined && { quorum }),
     }
     this.limits = consensusLimitsOf(limits)
     const context = contextOf(this.config)

@@ -16,6 +16,7 @@
  */
 import type { Digest } from '../../base/ids.ts'
 import { onCertificate } from './certificates.ts'
+import { pauseExpiry } from './expiries.ts'
 import { keysOf } from './propose.ts'
 import {
   emit,
@@ -100,6 +101,7 @@ function execute(machine: Machine, held: Held, certificate: Certificate | undefi
   emit(machine, { kind: 'commit', height, block, certificate, after })
   if (machine.setup.mutation !== 'executed-not-removed')
     for (const key of keysOf(machine, held)) machine.pool.executed(key)
+  pauseExpiry(machine)
   dropSettled(machine)
   machine.changed = true
   if (machine.fetch === undefined || machine.fetch.request.fromHeight > height) return

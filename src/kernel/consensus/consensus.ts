@@ -32,6 +32,7 @@ import { Outbox } from './outbox.ts'
 import { checkConfig } from './quorum.ts'
 import { epochWrites, ownKeyWrite, writesOf } from './records.ts'
 import { committed, replay } from './replay.ts'
+import { Shown } from './shown.ts'
 import { admit, createMachine, emptyRestored, leaderOf, type Machine, nodeOf } from './state.ts'
 import { TimerSet } from './timer-set.ts'
 import type {
@@ -68,6 +69,7 @@ class Driver implements Consensus {
   readonly #self: MemberIndex
   readonly #indexes = new Map<NodeId, MemberIndex>()
   readonly #outbox: Outbox
+  readonly #shown: Shown
   readonly #mutation: Mutation | undefined
   readonly #timers: TimerSet
   readonly #serving = new Set<MemberIndex>()
@@ -84,6 +86,8 @@ class Driver implements Consensus {
   /** Executed in this process or before. */
   #height = 0
   #commitAfter = 0
+  /** Of the executed state, as the machine knows it. */
+  #expiryMs: number | undefined
   #failed = false
   #forgetLinks: () => void = () => undefined
 
@@ -99,6 +103,7 @@ class Driver implements Consensus {
     this.#timers = new TimerSet(options.clock)
     this.#epoch = this.#open(firstEpoch(config))
     this.#machine = createMachine(this.#epoch.setup)
+    this.#shown = new Shown(options.application)
     this.#outbox = new Outbox(options.journal, {
       onDurable: (done) => this.#onDurable(done),
       onFailed: (error) => this.#onJournalFailed(error),
@@ -118,14 +123,22 @@ class Driver implements Consensus {
       const what = `the application is at height ${restoredHeight}, its log at ${height}`
       throw new ConsensusError(ConsensusCode.JournalDamaged, what, { what })
     }
+    const { executed, final } = restored
+    const { config, reader } = this.#epoch
+    if (executed !== undefined && final?.digest === executed.digest)
+      this.#shown.executed(height, { config, certificate: final })
     const heights = { fromHeight: restoredHeight, toHeight: height }
-    await replay(this.#options, this.#epoch.reader, heights)
+    await replay(this.#options, { reader, config, shown: this.#shown }, heights)
+    // Without anything to replay, too, the newest height is shown with its proof.
+    if (height > 0 && restoredHeight === height) this.#shown.durable([height])
     const muted = restored.muted || !this.#epoch.hasKey
     const { baseHeight } = this.#epoch.start
-    this.#machine = createMachine(this.#epoch.setup, { ...restored, muted }, baseHeight)
+    const votes = this.#mutation === 'votes-not-restored' ? [] : restored.votes
+    this.#machine = createMachine(this.#epoch.setup, { ...restored, muted, votes }, baseHeight)
     this.#height = height
     this.#running = true
     this.#run({ kind: 'start' })
+    this.#noteExpiry()
     this.#forgetLinks = links.onChange((peer, up) => this.#onLink(peer, up))
     this.#greetAll()
   }
@@ -298,6 +311,8 @@ class Driver implements Consensus {
     this.#inputs.length = 0
     this.#options.log.info('a consensus epoch begins', { epoch: start.epoch, votes: !muted })
     this.#run({ kind: 'start' })
+    this.#expiryMs = undefined
+    this.#noteExpiry()
     this.#greetAll()
   }
 
@@ -309,7 +324,7 @@ class Driver implements Consensus {
 
   #onDurable(done: { readonly ownVote: number; readonly heights: readonly number[] }): void {
     this.#guarded(() => {
-      for (const height of done.heights) this.#options.application.onDurable(height)
+      this.#shown.durable(done.heights)
     })
     if (done.ownVote > 0 && this.#running) this.#run({ kind: 'durable', ownVote: done.ownVote })
   }
@@ -492,14 +507,19 @@ class Driver implements Consensus {
     const record = { kind: 'executed', height, block, certificate } as const
     this.#outbox.write(writesOf(record, this.#epoch.wire.context))
     this.#outbox.executed(height)
+    const { config } = this.#epoch
+    this.#shown.executed(height, certificate && { config, certificate })
     this.#height = height
     if (this.#mutation === 'answered-before-sync') application.onDurable(height)
+    this.#noteExpiry()
     metrics.count('consensus.executed_blocks')
     metrics.count('consensus.executed_items', block.payload.items.length)
     metrics.gauge('consensus.height', height)
     metrics.gauge('consensus.view', this.#machine.view)
     const members = application.membersAfter?.(height)
-    if (members !== undefined) this.#endEpoch(members, { height, digest: block.digest })
+    if (members === undefined) return
+    this.#shown.endsEpoch(height)
+    this.#endEpoch(members, { height, digest: block.digest })
   }
 
   /** To all: the finalization that ends the epoch, for those who lack nothing else. */
@@ -542,13 +562,22 @@ class Driver implements Consensus {
     this.#outbox.write(writesOf({ kind: 'installed', checkpoint }, epoch.wire.context))
     this.#outbox.whenDurable(() => {
       this.#guarded(() => {
+        this.#shown.replaced()
         fetched.installed()
+        this.#noteExpiry()
         this.#height = height
         this.#options.metrics.gauge('consensus.height', height)
         done(true)
       })
     })
     this.#outbox.flush()
+  }
+
+  #noteExpiry(): void {
+    const atMs = this.#options.application.nextExpiryMs?.()
+    if (atMs === this.#expiryMs) return
+    this.#expiryMs = atMs
+    this.#run({ kind: 'expiry', atMs })
   }
 
   /** One answer under way for each peer: more questions of the same peer are not heard. */

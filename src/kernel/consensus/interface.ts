@@ -14,8 +14,13 @@ export type ConsensusConfig = {
   /** Group id: which log this is; 32 bytes of hexadecimal. */
   readonly group: Digest
   readonly epoch: number
-  /** Sorted by node id. n = 3f + 1. */
+  /** Sorted by node id. n of them. */
   readonly members: readonly ConsensusMember[]
+  /**
+   * q: votes that decide; `defaultQuorum(n)` when not given. A larger one is the safety profile: it
+   * survives more liars (`byzBound`) and fewer silent members (n − q).
+   */
+  readonly quorum?: number
   /** Digest that the first block builds on. */
   readonly genesis: Digest
 }
@@ -76,8 +81,18 @@ export interface Application {
    * An item may occur again in a later block (a leader may repeat it): execution recognises it.
    */
   execute(block: CommittedBlock): readonly JournalWrite[]
-  /** The commit that holds `height` is durable: replies may leave. */
-  onDurable(height: number): void
+  /**
+   * When something of the executed state expires next, by the wall clock, milliseconds; undefined
+   * when nothing does. Asked for after each execution: an idle group makes a block for it.
+   */
+  nextExpiryMs?(): number | undefined
+  /**
+   * The commit that holds `height` is durable, and so is one of a block from there on whose
+   * finality can be shown: replies may leave. `finality`, encoded, for a block that has one of its
+   * own: the last of those that become durable together does. Heights come in order; that of a
+   * restart may come again.
+   */
+  onDurable(height: number, finality?: Uint8Array): void
   /**
    * Asked right after `execute`: the members' keys of the next epoch, when this block ended the
    * current one. Blocks that were agreed on behind it count for nothing; their items are ordered

@@ -115,6 +115,7 @@ async function prunedHeightOf(journal: Journal, executedHeight: number): Promise
 
 export type StoredBlock = {
   readonly height: number
+  readonly epoch: number
   readonly block: Block
   /** A finalization of exactly this block, where it had one. */
   readonly certificate: Certificate | undefined
@@ -215,7 +216,8 @@ async function ofOneEpoch(
   for (const [place, entry] of entries.entries()) {
     const digest = headerDigest(reader.crypto, reader.context, entry.header)
     const block = found.get(digest) ?? (await oneBlock(reader, entry.header, digest))
-    stored.push({ height: fromHeight + place, block, certificate: entry.certificate })
+    const { certificate, epoch } = entry
+    stored.push({ height: fromHeight + place, epoch, block, certificate })
   }
   return stored
 }

@@ -33,6 +33,13 @@ export const timeToleranceMsMax = 24 * 60 * 60 * 1000
 /** Blocks have items this many views beyond the finalization; leaders then propose empty ones. */
 export const fullBlockViewsMax = 32
 
+/** So long after an expiry a member has work: most clocks differ by less. */
+export const expiryGraceMs = 5_000
+/** Pause after a block whose time was before the expiry, at most; it doubles. */
+export const expiryPauseMsMax = 10 * 60_000
+/** The wall clock is looked at again this often while an expiry lies ahead: it may be set. */
+export const expiryTimerMsMax = 60 * 60_000
+
 /** Bounds with defaults; tests choose small ones. */
 export type ConsensusLimits = {
   /** Encoded payload of one block. Part of block validity: equal on all members. */

@@ -18,6 +18,7 @@
  *     N(v, d): unless we voted X(v) or know an X certificate of v: vote F(v, d);  enter v + 1
  *     X(v):    enter v + 1
  *     F(v, d): d and its ancestors are final; execute them; enter v + 1                 commit.ts
+ *   upon a clock that has passed the earliest expiry of the state: there is work     expiries.ts
  *   upon entering v + 1: pass the certificate on, so nobody stays behind alone
  *   upon a new link, or a retry timeout: say where we are, send our votes of this view again;
  *     whoever is ahead answers with certificates                                       recovery.ts
@@ -48,6 +49,7 @@
 import { learn, onCertificate } from './certificates.ts'
 import { onCheckpoint, onCheckpointVote, onSnapshot, onTransferred } from './checkpoint.ts'
 import { onBlock, onFetch, onFetchLink, onLacking, onRange, tryCommit } from './commit.ts'
+import { onExpiry } from './expiries.ts'
 import { onPropose, propose, tryVote } from './propose.ts'
 import { onAsk, onLinkUp, onStatus } from './recovery.ts'
 import { type Machine, ownVotesDurable } from './state.ts'
@@ -68,6 +70,9 @@ function take(machine: Machine, input: Input): void {
   switch (input.kind) {
     case 'start':
     case 'pooled':
+      return
+    case 'expiry':
+      onExpiry(machine, input.atMs)
       return
     case 'durable':
       ownVotesDurable(machine, input.ownVote)

@@ -1,9 +1,10 @@
 /**
  * How many votes decide, how many liars that survives, and who leads a view.
  *
- * q = n − ⌊(n−1)/3⌋ is live with ⌊(n−1)/3⌋ silent members. Two quorums share at least 2q − n
- * members, so agreement holds with b = 2q − n − 1 liars. For n = 3f + 1 both figures are f; other
- * sizes tolerate no more, they only cost (PROTOCOL 2.3, 2.10).
+ * n and q stand in the configuration; q is n − ⌊(n−1)/3⌋ by default. A group is live with n − q
+ * silent members. Two quorums share at least 2q − n members, so agreement holds with
+ * b = 2q − n − 1 liars. For n = 3f + 1 and the default both figures are f. A larger q buys safety
+ * with liveness: a stall can be repaired, a fork cannot (PROTOCOL 2.3, 6.3).
  *
  * @pure
  */
@@ -15,15 +16,27 @@ import type { Crypto } from '../../ports/crypto.ts'
 import type { ConsensusConfig } from './interface.ts'
 import type { MemberIndex } from './types.ts'
 
-/** Votes that make a certificate in a group of `memberCount`. */
-export function quorumOf(memberCount: number): number {
+type Sizes = Pick<ConsensusConfig, 'members' | 'quorum'>
+
+/** The smallest quorum that survives as many liars as silent members, as far as n allows. */
+export function defaultQuorum(memberCount: number): number {
   assert(Number.isInteger(memberCount) && memberCount >= 1, 'a group has members')
   return memberCount - Math.floor((memberCount - 1) / 3)
 }
 
+/** Votes that make a certificate, q. */
+export const quorumOf = (config: Sizes): number =>
+  config.quorum ?? defaultQuorum(config.members.length)
+
 /** Liars that a group survives: with one more, agreement may break. */
-export const byzBound = (config: Pick<ConsensusConfig, 'members'>): number =>
-  2 * quorumOf(config.members.length) - config.members.length - 1
+export const byzBound = (config: Sizes): number => 2 * quorumOf(config) - config.members.length - 1
+
+/** Silent members with which a group goes on. */
+export const silentBound = (config: Sizes): number => config.members.length - quorumOf(config)
+
+/** True if a group of this size may decide by so many votes. */
+export const isQuorum = (quorum: number, memberCount: number): boolean =>
+  Number.isInteger(quorum) && quorum >= defaultQuorum(memberCount) && quorum <= memberCount
 
 /**
  * The order in which members lead: a shuffle that everybody computes from the epoch's genesis.
@@ -45,7 +58,9 @@ export function leaderOrder(config: ConsensusConfig, crypto: Crypto): readonly M
  * @throws AssertionError for unsorted or repeated members and keys of a wrong length.
  */
 export function checkConfig(config: ConsensusConfig): void {
-  assert(config.members.length >= 1, 'a group has members')
+  const memberCount = config.members.length
+  assert(memberCount >= 1, 'a group has members')
+  assert(isQuorum(quorumOf(config), memberCount), 'a quorum is not below the default, nor over n')
   assert(Number.isSafeInteger(config.epoch) && config.epoch >= 1, 'epochs count from 1')
   for (const [index, member] of config.members.entries()) {
     assert(member.consensusKey.length === 32, 'a consensus key has 32 bytes')

@@ -1,8 +1,9 @@
 /** Executing again what the journal holds, after a restart. */
 import { ConsensusCode, ConsensusError } from './errors.ts'
-import type { CommittedBlock } from './interface.ts'
+import type { CommittedBlock, ConsensusConfig } from './interface.ts'
 import { type JournalReader, readStoredBlocks } from './journal.ts'
 import type { ConsensusOptions } from './options.ts'
+import type { Shown } from './shown.ts'
 import type { Block } from './types.ts'
 
 /** Blocks per read. */
@@ -24,10 +25,15 @@ export const committed = (block: Block, height: number): CommittedBlock => ({
  */
 export async function replay(
   options: Pick<ConsensusOptions, 'application' | 'journal'>,
-  reader: JournalReader,
+  from: {
+    readonly reader: JournalReader
+    readonly config: ConsensusConfig
+    readonly shown: Shown
+  },
   heights: { readonly fromHeight: number; readonly toHeight: number },
 ): Promise<void> {
   const { application, journal } = options
+  const { config, reader, shown } = from
   let done = heights.fromHeight
   while (done < heights.toHeight) {
     const countMax = Math.min(replayCount, heights.toHeight - done)
@@ -42,7 +48,12 @@ export async function replay(
       application.execute(committed(block, height)),
     )
     if (writes.length > 0) await journal.commit(writes)
-    for (const { height } of stored) application.onDurable(height)
+    for (const { certificate, epoch, height } of stored) {
+      // Of an epoch before, it proves nothing to those of today.
+      if (epoch < config.epoch) shown.endsEpoch(height)
+      else if (certificate !== undefined) shown.executed(height, { config, certificate })
+    }
+    shown.durable(stored.map(({ height }) => height))
     done += stored.length
   }
 }

@@ -119,6 +119,12 @@ export type Machine = {
   readonly ownVoteNumbers: Map<string, number>
   /** Certificates that votes have just completed. */
   readonly formed: Certificate[]
+  /** Earliest expiry of the executed state, and when this member has work for it. */
+  expiry: {
+    readonly atMs: number | undefined
+    readonly notBeforeMs: number
+    readonly pauseMs: number
+  }
   fetch: Fetch | undefined
   /** Who served last: asked first the next time. */
   fetchedFrom: MemberIndex | undefined
@@ -214,6 +220,7 @@ export function createMachine(
     durableVotes: before?.durableVotes ?? 0,
     ownVoteNumbers: new Map(),
     formed: [],
+    expiry: { atMs: undefined, notBeforeMs: 0, pauseMs: 0 },
     fetch: undefined,
     fetchedFrom: undefined,
     commitWanted: true,
@@ -294,6 +301,8 @@ export function deltaMs(machine: Machine, view: number): number {
 /** Anything to do? An idle group sets no timers and sends nothing. */
 export function hasWork(machine: Machine): boolean {
   if (machine.pool.count > 0) return true
+  const { atMs, notBeforeMs } = machine.expiry
+  if (atMs !== undefined && machine.now.wallMs >= notBeforeMs) return true
   if (machine.notarizedView > machine.final.view) return true
   const round = machine.rounds.get(machine.view)
   return round !== undefined && (round.proposal !== undefined || round.voteCount > 0)

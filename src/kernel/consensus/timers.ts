@@ -13,6 +13,7 @@
 
 import { relayFinal } from './certificates.ts'
 import { onFetchTimer } from './commit.ts'
+import { armExpiry } from './expiries.ts'
 import { byzBound } from './quorum.ts'
 import { retry } from './recovery.ts'
 import { deltaMs, emit, hasWork, leaderOf, type Machine } from './state.ts'
@@ -85,6 +86,7 @@ function leaderIsGone(machine: Machine): boolean {
 export function onTimer(machine: Machine, id: TimerId, view: number): void {
   if (id === 'relay') relayFinal(machine)
   if (id === 'fetch') onFetchTimer(machine)
+  if (id === 'expiry') armExpiry(machine)
   if (view !== machine.view || machine.armedView !== view) return
   const mine = machine.rounds.get(view)?.mine
   switch (id) {

@@ -166,13 +166,15 @@ export type EpochStart = {
 /** A height, and the view of its block in the current epoch. */
 export type LogPosition = { readonly height: number; readonly view: number }
 
-export type TimerId = 'lead' | 'advance' | 'skip' | 'retry' | 'nudge' | 'relay' | 'fetch'
+export type TimerId = 'lead' | 'advance' | 'skip' | 'retry' | 'nudge' | 'relay' | 'fetch' | 'expiry'
 
 export type Input =
   /** After a restart: links are reported after this. */
   | { readonly kind: 'start' }
   /** The pool changed. */
   | { readonly kind: 'pooled' }
+  /** The earliest expiry of the executed state has changed; wall clock, milliseconds. */
+  | { readonly kind: 'expiry'; readonly atMs: number | undefined }
   /** Own votes up to this number are on the disk. */
   | { readonly kind: 'durable'; readonly ownVote: number }
   | { readonly kind: 'message'; readonly from: MemberIndex; readonly message: Message }

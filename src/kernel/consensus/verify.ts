@@ -25,7 +25,7 @@ export const contextOf = (config: ConsensusConfig): GroupContext => ({
   group: config.group,
   epoch: config.epoch,
   memberCount: config.members.length,
-  quorum: quorumOf(config.members.length),
+  quorum: quorumOf(config),
 })
 
 /** The context in which votes are signed. */

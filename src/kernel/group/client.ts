@@ -237,7 +237,7 @@ export class GroupClient {
       case 'submit':
         return member.submit(decoded.batch, signal)
       case 'read':
-        return encodeReadReply(await member.read(decoded.queries, decoded.atHeight))
+        return encodeReadReply(await member.read(decoded.queries, decoded.atBlock))
       case 'page':
         return member.page(decoded.page)
       case 'added':
@@ -246,6 +246,8 @@ export class GroupClient {
         return member.manifest(decoded.height)
       case 'chunk':
         return member.chunk(decoded.height, decoded.index)
+      case 'epoch':
+        return member.epoch()
       case 'readmit':
         member.readmit(decoded.item)
         return emptyBytes

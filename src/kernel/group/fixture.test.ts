@@ -1,8 +1,8 @@
 /** Scripted members behind scripted links, in virtual time, for tests here. No tests in it. */
 import { createNodeCrypto } from '../../adapters/node-crypto.ts'
 import { assert } from '../../base/assert.ts'
-import { toHex, utf8 } from '../../base/bytes.ts'
-import { type NodeId, nodeIdOf, type WorldId } from '../../base/ids.ts'
+import { fromUtf8, toHex, utf8 } from '../../base/bytes.ts'
+import { type Digest, digestOf, type NodeId, nodeIdOf, type WorldId } from '../../base/ids.ts'
 import type { Log } from '../../ports/log.ts'
 import { Scheduler } from '../../simulator/scheduler.ts'
 import { SimClock } from '../../simulator/sim-clock.ts'
@@ -60,6 +60,16 @@ export const nodeAt = (index: number): NodeId =>
   nodeIdOf(toHex(crypto.sha256(utf8(`node ${index}`))))
 export const members: readonly NodeId[] = [1, 2, 3, 4].map(nodeAt).sort()
 export const stranger: NodeId = nodeAt(99)
+
+/** The block of a height, and what proves here that it is final. */
+export const blockAt = (height: number): Digest =>
+  digestOf(toHex(crypto.sha256(utf8(`block ${height}`))))
+export const proofAt = (height: number): Uint8Array => utf8(`final ${height}`)
+const finalBlockOf: GroupOptions['epoch']['finalBlockOf'] = (bytes) => {
+  const [word, height] = (fromUtf8(bytes) ?? '').split(' ')
+  if (word !== 'final') return undefined
+  return { epoch: 1, view: Number(height) * 2, digest: blockAt(Number(height)) }
+}
 
 /** What a scripted member says; throwing refuses, `undefined` is silence. */
 export type Script = (request: GroupRequest, times: number) => Promise<Uint8Array | undefined>
@@ -135,6 +145,7 @@ export function scriptedGroup(
     members,
     quorum: 3,
     liarsMax: 1,
+    epoch: { finalBlockOf, refresh: () => Promise.resolve() },
     clock: bench.clock,
     crypto,
     links,

@@ -13,7 +13,9 @@ import {
   type SignedBatch,
 } from '../section/index.ts'
 import {
+  blockAt,
   members,
+  proofAt,
   refusing,
   type Script,
   scriptedGroup,
@@ -40,7 +42,7 @@ const queries: Query[] = [{ kind: 'object', object, sinceSeq: 0 }]
 const sessionAnswer = (lastSequence: number): Uint8Array =>
   encodeAnswers([{ kind: 'session', found: true, lastSequence }])
 const readAt = (height: number, lastSequence: number): Uint8Array =>
-  encodeReadReply({ height, answers: sessionAnswer(lastSequence) })
+  encodeReadReply({ height, finality: proofAt(height), answers: sessionAnswer(lastSequence) })
 
 test('a write is done when a quorum gave the same answer; a liar cannot change it', async () => {
   const { bench, group, links } = scriptedGroup([says(done), says(other), says(done), says(done)])
@@ -172,8 +174,9 @@ const executedTo =
   (height: number): Script =>
   async (request) => {
     assert(request.kind === 'read')
-    if (request.atHeight === 0) return readAt(height, height)
-    if (request.atHeight <= height) return readAt(request.atHeight, request.atHeight)
+    if (request.atBlock === undefined) return readAt(height, height)
+    for (let older = height; older > 0; older--)
+      if (request.atBlock === blockAt(older)) return readAt(older, older)
     throw Object.assign(new Error(), { code: 'group/behind' })
   }
 
@@ -207,6 +210,67 @@ test('fewer answers than a quorum are no reason to settle: the newest write may 
     behindFirst(9),
     (request, times) => executedTo(times < 3 ? 4 : 9)(request, times),
     catchingUp,
+  ])
+  const [answer] = await bench.finish(group.read(queries, { deadlineMs: 5_000 }))
+  assert.deepEqual(answer, { kind: 'session', found: true, lastSequence: 9 })
+})
+
+test('a liar that names a block that does not exist is passed over, and delays nothing', async () => {
+  // Far ahead, with a proof that proves nothing, with none, and with that of another height.
+  const proofs = [utf8('forged'), undefined, proofAt(2)]
+  for (const finality of proofs) {
+    const lie = encodeReadReply({ height: 1_000_000, finality, answers: sessionAnswer(77) })
+    const liar: Script = () => Promise.resolve(lie)
+    const { bench, group, links } = scriptedGroup([
+      liar,
+      executedTo(5),
+      (request, times) => executedTo(times === 1 ? 4 : 5)(request, times),
+      (request, times) => executedTo(times === 1 ? 3 : 5)(request, times),
+    ])
+    const [answer] = await bench.finish(group.read(queries, { deadlineMs: 10_000 }))
+    assert.deepEqual(answer, { kind: 'session', found: true, lastSequence: 5 })
+    assert(bench.clock.monotonicMs() < 300, `${bench.clock.monotonicMs()} ms`)
+    assert.deepEqual(Math.max(...links.askedTimes.values()), 2, 'two rounds')
+    assert(group.status().height <= 5, 'nor is its height believed')
+  }
+})
+
+test('a liar that proves an old block hides nothing: a correct one of any quorum shows the newest', async () => {
+  const stale: Script = () => Promise.resolve(readAt(1, 1))
+  const { bench, group } = scriptedGroup([
+    stale,
+    executedTo(9),
+    (request, times) => executedTo(times === 1 ? 8 : 9)(request, times),
+    silent,
+  ])
+  const call = group.read(queries, { deadlineMs: 2_500 })
+  await assert.rejects(bench.finish(call), coded('group/unavailable'))
+  const four = scriptedGroup([
+    stale,
+    executedTo(9),
+    (request, times) => executedTo(times === 1 ? 8 : 9)(request, times),
+    (request, times) => executedTo(times === 1 ? 7 : 9)(request, times),
+  ])
+  const [answer] = await four.bench.finish(four.group.read(queries, { deadlineMs: 2_500 }))
+  assert.deepEqual(answer, { kind: 'session', found: true, lastSequence: 9 })
+})
+
+test('a member that cannot prove where it is counts for agreement, not for settling', async () => {
+  const unproven = (height: number): Uint8Array =>
+    encodeReadReply({ height, finality: undefined, answers: sessionAnswer(height) })
+  const agreeing = scriptedGroup([says(unproven(4)), says(unproven(4)), says(readAt(4, 4)), silent])
+  assert.equal(
+    (await agreeing.bench.finish(agreeing.group.read(queries, { deadlineMs: 500 }))).length,
+    1,
+  )
+  // The newest write is known to the one without a proof only: the others must not settle on less.
+  const laterProven: Script = (request, times) =>
+    times === 1 ? Promise.resolve(unproven(9)) : executedTo(9)(request, times)
+  const { bench, group } = scriptedGroup([
+    laterProven,
+    (request, times) => executedTo(times === 1 ? 8 : 9)(request, times),
+    (request, times) => executedTo(times === 1 ? 7 : 9)(request, times),
+    silent,
   ])
   const [answer] = await bench.finish(group.read(queries, { deadlineMs: 5_000 }))
   assert.deepEqual(answer, { kind: 'session', found: true, lastSequence: 9 })

@@ -1,6 +1,6 @@
 import { compareText } from '../../base/bytes.ts'
 import { isUnosysError } from '../../base/error.ts'
-import type { NodeId } from '../../base/ids.ts'
+import type { Digest, NodeId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { Log } from '../../ports/log.ts'
@@ -22,27 +22,25 @@ import {
 import { Call, GroupClient, reasonOf } from './client.ts'
 import { GroupCode, GroupError } from './errors.ts'
 import type { AddedList, CallOptions, Group } from './interface.ts'
-import { disagreementMs, pageLateMs, settleMs } from './limits.ts'
+import type { KnownEpoch } from './known-epoch.ts'
+import { disagreementMs, pageLateMs, settleMs, settleRoundMs } from './limits.ts'
 import type { Member } from './member.ts'
 import { pack, unpack } from './packing.ts'
+import { ReadRound } from './read-round.ts'
 import { Readmission, type ReadmissionOptions } from './readmission.ts'
 import { fetchState } from './state-fetch.ts'
 import { Takers } from './takers.ts'
-import {
-  decodeAddedList,
-  decodeAddedReply,
-  decodeReadReply,
-  encodeGroupRequest,
-  type ReadReply,
-} from './wire.ts'
+import { decodeAddedList, decodeAddedReply, encodeGroupRequest } from './wire.ts'
 
 export type GroupOptions = {
   readonly self: NodeId
   /** Sorted by node id. */
   readonly members: readonly NodeId[]
-  /** n − ⌊(n − 1)/3⌋ of consensus' configuration, and the liars it allows. */
+  /** Of consensus' configuration: `quorumOf`, and the liars it allows, `byzBound`. */
   readonly quorum: number
   readonly liarsMax: number
+  /** What a proof of finality proves, as the group's configuration has it. */
+  readonly epoch: Pick<KnownEpoch, 'finalBlockOf' | 'refresh'>
   readonly clock: Clock
   readonly crypto: Crypto
   readonly links: Links
@@ -129,71 +127,65 @@ class GroupCalls implements Group {
   async read(queries: readonly Query[], options: CallOptions): Promise<readonly Answer[]> {
     return this.#within(options, async (call) => {
       await this.#client.requireQuorum(call)
-      let atHeight = 0
+      let atBlock: Digest | undefined
       while (!call.signal.aborted) {
-        const { agreed, settleAt } = await this.#readOnce(queries, atHeight, call)
-        if (agreed !== undefined) {
-          this.#heightSeen = Math.max(this.#heightSeen, agreed.height)
-          return decodeAnswers(agreed.answers)
+        const round = await this.#readRound(queries, atBlock, call)
+        if (round.agreed !== undefined) {
+          this.#heightSeen = Math.max(this.#heightSeen, round.heightSeen)
+          return decodeAnswers(round.agreed.answers)
         }
-        // Members executed different heights: settle on the highest, which holds all done writes.
-        const settle = atHeight === 0 && settleAt !== undefined
-        atHeight = settle ? settleAt : 0
-        if (!settle) await call.pause(settleMs)
+        if (round.isTooLarge) {
+          throw new GroupError(GroupCode.TooLarge, 'the answer does not fit a message', {})
+        }
+        // Members executed different heights: settle on the newest, which holds all done writes.
+        atBlock = atBlock === undefined ? round.newestBlock : undefined
+        if (atBlock !== undefined) continue
+        await this.#options.epoch.refresh(this.#client, call)
+        await call.pause(settleMs)
       }
       throw this.#client.unavailable(call)
     })
   }
 
-  /**
-   * One round: equal answers of a quorum, or the highest height that a quorum's members named. Of
-   * fewer members it would say nothing: a done write may be known to none of them.
-   */
-  async #readOnce(
+  /** Ask all once: at the newest height of each, or at that of one block. */
+  async #readRound(
     queries: readonly Query[],
-    atHeight: number,
+    atBlock: Digest | undefined,
     call: Call,
-  ): Promise<{ agreed: ReadReply | undefined; settleAt: number | undefined }> {
-    const { quorum, members, liarsMax } = this.#options
+  ): Promise<ReadRound> {
+    const { quorum, members, clock, epoch } = this.#options
+    const { finalBlockOf } = epoch
+    const memberCount = members.length
     const tally = this.#client.tally(quorum)
-    let agreed: ReadReply | undefined
-    let highest = 0
-    let failed = 0
-    let tooLarge = 0
-    const hopeless = (): boolean => {
-      const open = members.length - tally.answerCount - failed
-      return tally.answerCount >= quorum && tally.largest + open < quorum
-    }
+    const round = new ReadRound({ ...this.#options, finalBlockOf, tally, memberCount })
     const { promise: enough, resolve: end } = Promise.withResolvers<void>()
-    let cancelLate: (() => void) | undefined
+    // Whoever is silent must not keep the others from settling, nor from beginning anew.
+    let cancelLate = atBlock === undefined ? undefined : clock.after(settleRoundMs, end)
+    let isShort = atBlock !== undefined
+    const look = (): boolean => {
+      if (round.agreed !== undefined || round.isHopeless) return true
+      if (round.isProven && !isShort) {
+        isShort = true
+        cancelLate?.()
+        cancelLate = clock.after(disagreementMs, end)
+      } else if (tally.answerCount >= quorum) cancelLate ??= clock.after(settleRoundMs, end)
+      return false
+    }
     await this.#client.askAll(call, {
-      request: encodeGroupRequest({ kind: 'read', queries, atHeight }),
+      request: encodeGroupRequest({ kind: 'read', queries, atBlock }),
       persist: false,
       enough,
       onAnswer: (member, bytes) => {
-        const reply = parse(() => decodeReadReply(bytes))
-        if (reply === undefined) {
-          failed++
-          return hopeless()
-        }
-        highest = Math.max(highest, reply.height)
-        if (tally.add(member, reply.answers)) agreed = reply
-        // A quorum that disagrees settles; who is silent must not keep it from that.
-        if (tally.answerCount >= quorum) {
-          cancelLate ??= this.#options.clock.after(disagreementMs, end)
-        }
-        return agreed !== undefined || hopeless()
+        round.answered(member, bytes)
+        return look()
       },
       onFailure: (_member, { code }) => {
-        failed++
-        if (code === 'group/too-large') tooLarge++
+        round.failed(code)
+        if (look()) end()
       },
     })
     cancelLate?.()
-    if (agreed === undefined && tooLarge > liarsMax) {
-      throw new GroupError(GroupCode.TooLarge, 'the answer does not fit a message', {})
-    }
-    return { agreed, settleAt: tally.answerCount >= quorum ? highest : undefined }
+    return round
   }
 
   async page(request: PageRequest, options: CallOptions): Promise<Page> {
@@ -292,15 +284,5 @@ class GroupCalls implements Group {
     } finally {
       call.end()
     }
-  }
-}
-
-/** Undefined for an answer that does not decode: its sender counts as silent. */
-function parse<Value>(read: () => Value): Value | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (isUnosysError(error, 'base/malformed')) return undefined
-    throw error
   }
 }

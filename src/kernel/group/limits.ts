@@ -5,8 +5,11 @@
  */
 export const historyHeightsMax = 256
 
-/** How long a member waits for a height that it has not executed before it says so. */
-export const heightWaitMs = 1_000
+/** How long a member waits for a block that it has not executed before it says so. */
+export const blockWaitMs = 1_000
+
+/** A round of asking for one block's state ends after this, whoever is silent. */
+export const settleRoundMs: number = blockWaitMs + 200
 
 /** Submitters that wait for one batch at a member. */
 export const waitersPerBatchMax = 32

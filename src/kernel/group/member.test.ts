@@ -14,10 +14,18 @@ import {
   initialState,
   type Query,
 } from '../section/index.ts'
-import { Bench, crypto, quietLog, type SmallWorld, smallWorld } from './fixture.test.ts'
+import {
+  Bench,
+  blockAt,
+  crypto,
+  proofAt,
+  quietLog,
+  type SmallWorld,
+  smallWorld,
+} from './fixture.test.ts'
 import {
   answerBytesMax,
-  heightWaitMs,
+  blockWaitMs,
   historyHeightsMax,
   listBytesMax,
   type MemberLimits,
@@ -76,9 +84,9 @@ async function memberOf(
   let height = member.height
   const block: Kept['block'] = (items = [], { durable = true } = {}) => {
     height++
-    const digest = digestOf('00'.repeat(32))
+    const digest = blockAt(height)
     const writes = member.execute({ height, view: height, digest, timeMs: 2_000 + height, items })
-    if (durable) member.onDurable(height)
+    if (durable) member.onDurable(height, proofAt(height))
     return [...writes]
   }
   return { bench, journal, member, pooled, block }
@@ -206,6 +214,13 @@ test('each session has its share of the pool, and so has who opens one; all othe
   assert.notEqual(member.clientOf(work(session)), member.clientOf(work(second)))
 })
 
+test('an open session is what expires next', async () => {
+  const { member, block } = await memberOf(small)
+  assert.equal(member.nextExpiryMs(), undefined)
+  block([encodeSignedBatch(small.newSession().opening)])
+  assert.equal(member.nextExpiryMs(), 3_600_000)
+})
+
 const root = small.genesis.directories[0]?.view.object ?? someObject
 const owner = small.genesis.principals[0]?.principal
 assert(owner !== undefined)
@@ -227,51 +242,65 @@ test('nothing is read before the log is replayed: it could miss what was acknowl
     onFatal: () => undefined,
   })
   await member.restore()
-  await assert.rejects(member.read(queries, 0), coded('group/behind'))
+  await assert.rejects(member.read(queries), coded('group/behind'))
   member.open()
-  assert.equal((await member.read(queries, 0)).height, 0)
+  assert.equal((await member.read(queries)).height, 0)
 })
 
-test('reads see the newest durable state, or exactly the height that is asked for', async () => {
+test('reads see the newest durable state, or exactly that of the block that is asked for', async () => {
   const { bench, member, block } = await memberOf(small)
   block()
   block()
   block([], { durable: false })
-  assert.equal((await member.read(queries, 0)).height, 2)
-  assert.equal((await member.read(queries, 1)).height, 1)
-  const ahead = member.read(queries, 3)
+  assert.equal((await member.read(queries)).height, 2)
+  assert.equal((await member.read(queries, blockAt(1))).height, 1)
+  const ahead = member.read(queries, blockAt(3))
   await bench.pass(10)
   member.onDurable(3)
   assert.equal((await bench.finish(ahead)).height, 3)
-  const tooFar = member.read(queries, 9)
+  const tooFar = member.read(queries, blockAt(9))
   await assert.rejects(bench.finish(tooFar), coded('group/behind'))
-  assert(Math.abs(bench.clock.monotonicMs() - heightWaitMs) < 50)
-  const [answer] = decodeAnswers((await member.read(queries, 0)).answers)
+  assert(Math.abs(bench.clock.monotonicMs() - blockWaitMs) < 50)
+  const [answer] = decodeAnswers((await member.read(queries)).answers)
   assert(answer?.kind === 'object' && answer.object?.object === root)
 })
 
-test('the last states are kept and older ones are not, however far execution runs ahead', async () => {
+test('the newest state comes with the proof that its block is final, an older one without', async () => {
   const { member, block } = await memberOf(small)
-  for (let count = 0; count < historyHeightsMax; count++) block()
-  assert.equal((await member.read(queries, 1)).height, 1)
+  assert.equal((await member.read(queries)).finality, undefined)
   block()
-  await assert.rejects(member.read(queries, 1), coded('group/behind'))
-  assert.equal((await member.read(queries, 2)).height, 2)
+  block()
+  assert.deepEqual((await member.read(queries)).finality, proofAt(2))
+  assert.equal((await member.read(queries, blockAt(1))).finality, undefined)
+  block([], { durable: false })
+  member.onDurable(3)
+  assert.equal((await member.read(queries)).finality, undefined)
+  member.onDurable(3, proofAt(3))
+  assert.deepEqual((await member.read(queries)).finality, proofAt(3))
+})
+
+test('the last states are kept and older ones are not, however far execution runs ahead', async () => {
+  const { bench, member, block } = await memberOf(small)
+  for (let count = 0; count < historyHeightsMax; count++) block()
+  assert.equal((await member.read(queries, blockAt(1))).height, 1)
+  block()
+  await assert.rejects(bench.finish(member.read(queries, blockAt(1))), coded('group/behind'))
+  assert.equal((await member.read(queries, blockAt(2))).height, 2)
   // A range of blocks is executed before the first of them is durable.
   for (let count = 0; count < 2 * historyHeightsMax; count++) block([], { durable: false })
-  assert.equal((await member.read(queries, 0)).height, historyHeightsMax + 1)
+  assert.equal((await member.read(queries)).height, historyHeightsMax + 1)
 })
 
 test('answers that would not fit a message are refused before they are built', async () => {
   const { member } = await memberOf(small)
   const many = Array.from({ length: Math.ceil(answerBytesMax / 4_096) + 1 }, () => queries[0])
-  await assert.rejects(member.read(many as Query[], 0), coded('group/too-large'))
+  await assert.rejects(member.read(many as Query[]), coded('group/too-large'))
 })
 
 test('a page is served from any kept state with that root, and none for a root that is not kept', async () => {
   const { member, block } = await memberOf(small)
   block()
-  const [answer] = decodeAnswers((await member.read(queries, 0)).answers)
+  const [answer] = decodeAnswers((await member.read(queries)).answers)
   assert(answer?.kind === 'object' && answer.object?.entriesRoot !== undefined)
   const request = {
     directory: root,
@@ -302,7 +331,7 @@ test('a restart has the snapshot, and executes only what came after', async () =
   assert.equal(after.member.height, snapshotHeights)
   // It knows the session that was opened before, and answers as before.
   assert.deepEqual(decodeResults(await after.member.submit(item, never)), [{ ok: true, seqs: [0] }])
-  const read = async ({ member }: Kept): Promise<unknown> => member.read(queries, 0)
+  const read = async ({ member }: Kept): Promise<unknown> => (await member.read(queries)).answers
   assert.deepEqual(await read(after), await read(before))
   after.block()
   before.block()
@@ -360,14 +389,14 @@ test('lists of added blocks: those of heights that are durable, in bounded answe
 test('a member with small limits of its own writes snapshots and forgets states early', async () => {
   const executed: string[] = []
   const limits = { ...memberLimits, historyHeights: 2, snapshotHeights: 3 }
-  const { member, block } = await memberOf(small, {
+  const { bench, member, block } = await memberOf(small, {
     limits,
     onExecuted: ({ state, isSnapshot }) => executed.push(`${state.height} ${isSnapshot}`),
   })
   for (let height = 1; height <= 4; height++) block()
   assert.deepEqual(executed, ['1 false', '2 false', '3 true', '4 false'])
-  assert.equal((await member.read(queries, 3)).height, 3)
-  await assert.rejects(member.read(queries, 2), coded('group/behind'))
+  assert.equal((await member.read(queries, blockAt(3))).height, 3)
+  await assert.rejects(bench.finish(member.read(queries, blockAt(2))), coded('group/behind'))
 })
 
 test('lists of what was added come in portions of the member’s own limit', async () => {

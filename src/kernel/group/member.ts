@@ -2,14 +2,14 @@
  * The member's side: executes the log with the pure section, keeps recent states, answers
  * submitters when what they submitted is durable, and answers reads.
  *
- * A read may ask for one exact height, because members that execute at different speeds give
- * different answers although nothing is wrong: the reader then settles on the highest height that
- * it has seen, and a member answers from its kept state of that height.
+ * A read may ask for the state after one exact block, because members that execute at different
+ * speeds give different answers although nothing is wrong: the reader then settles on the newest
+ * block that was proved to it, and a member answers from its kept state of that block's height.
  */
 import { assert } from '../../base/assert.ts'
 import { toHex } from '../../base/bytes.ts'
 import { isUnosysError, messageOf, UnosysError } from '../../base/error.ts'
-import type { WorldId } from '../../base/ids.ts'
+import type { Digest, WorldId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { Journal, JournalWrite } from '../../ports/journal.ts'
@@ -27,7 +27,9 @@ import {
   decodedBytesOf,
   decodeReadmission,
   decodeSignedBatch,
+  earliestExpiryMs,
   encodeAnswers,
+  encodeConsensusState,
   encodePage,
   encodeResults,
   execute,
@@ -48,8 +50,8 @@ import { AddedLists } from './added-lists.ts'
 import type { AddedList } from './interface.ts'
 import {
   answerBytesMax,
+  blockWaitMs,
   decodedBytesMax,
-  heightWaitMs,
   type MemberLimits,
   memberLimits,
   recentBatchesMax,
@@ -103,6 +105,9 @@ export class MemberRefused extends UnosysError<
   Record<string, never>
 > {}
 
+/** An executed state, with the digest of its block if that was executed in this process. */
+type Kept = { readonly state: SectionState; readonly digest: Digest | undefined }
+
 type Waiter = {
   readonly resolve: (results: Uint8Array) => void
   readonly reject: (error: unknown) => void
@@ -115,10 +120,12 @@ export class Member implements Application {
   #height = 0
   /** Executed and durable: what readers may see. */
   #durableHeight = 0
-  readonly #history = new Map<number, SectionState>()
+  readonly #history = new Map<number, Kept>()
+  readonly #heights = new Map<Digest, number>()
+  #finality: { readonly height: number; readonly bytes: Uint8Array } | undefined
   readonly #executed = new Map<number, readonly (readonly [string, Uint8Array])[]>()
   readonly #waiters = new Map<string, Waiter[]>()
-  readonly #heightWaiters = new Set<{ readonly height: number; readonly wake: () => void }>()
+  readonly #blockWaiters = new Set<{ readonly digest: Digest; readonly wake: () => void }>()
   readonly #decoded = new Map<string, { readonly batch: SignedBatch; readonly bytes: number }>()
   #decodedBytes = 0
   /** Encoded results of the newest durable batches, oldest first. */
@@ -146,7 +153,7 @@ export class Member implements Application {
         options.onFatal(error instanceof Error ? error : new Error(messageOf(error))),
     })
     this.#added = new AddedLists({ ...options, limits: this.#limits })
-    this.#history.set(0, this.#state)
+    this.#history.set(0, { state: this.#state, digest: undefined })
   }
 
   /** How to fetch a state from the other members. */
@@ -172,6 +179,11 @@ export class Member implements Application {
 
   async chunk(height: number, index: number): Promise<Uint8Array> {
     return found(await this.#snapshots.chunk(height, index))
+  }
+
+  /** The consensus epoch at the newest height that can be shown. */
+  epoch(): Uint8Array {
+    return encodeConsensusState(this.#stateAt(this.#durableHeight).consensus)
   }
 
   /** Have a readmission ordered. */
@@ -214,7 +226,7 @@ export class Member implements Application {
     this.#durableHeight = kept.height
     this.#oldestKept = kept.height
     this.#history.clear()
-    this.#history.set(kept.height, kept.state)
+    this.#history.set(kept.height, { state: kept.state, digest: undefined })
     return kept.height
   }
 
@@ -294,7 +306,8 @@ export class Member implements Application {
     const outcome = run({ crypto, world }, this.#state, executed)
     this.#state = outcome.state
     this.#height = height
-    this.#history.set(height, outcome.state)
+    this.#history.set(height, { state: outcome.state, digest: block.digest })
+    this.#heights.set(block.digest, height)
     const answers = outcome.results.map((results, index) => {
       return [batchKeys[index] ?? '', encodeResults(results)] as const
     })
@@ -334,30 +347,37 @@ export class Member implements Application {
     const installed = (): void => {
       gap.done()
       this.#snapshots.installed({ ...place, state: name })
-      this.#goOnFrom(height, fetched.state)
+      this.#goOnFrom(place, fetched.state)
     }
     return { writes: [...installs, gap.write], installed }
   }
 
   /** What was executed before is history that others have; who waits for it asks again. */
-  #goOnFrom(height: number, state: SectionState): void {
+  #goOnFrom({ digest, height }: Pick<Snapshot, 'digest' | 'height'>, state: SectionState): void {
     this.#state = state
     this.#height = height
     this.#durableHeight = height
     this.#oldestKept = height
     this.#history.clear()
-    this.#history.set(height, state)
+    this.#heights.clear()
+    this.#history.set(height, { state, digest })
+    this.#heights.set(digest, height)
     this.#executed.clear()
     const waiting = [...this.#waiters.values()].flat()
     this.#waiters.clear()
     for (const waiter of waiting) {
       waiter.reject(new MemberRefused('group/behind', 'the log was skipped: ask again', {}))
     }
-    for (const waiter of [...this.#heightWaiters]) if (waiter.height <= height) waiter.wake()
+    for (const waiter of [...this.#blockWaiters]) if (this.#isDurable(waiter.digest)) waiter.wake()
     this.#options.onExecuted?.({ state, isSnapshot: false })
   }
 
-  onDurable(height: number): void {
+  nextExpiryMs(): number | undefined {
+    return earliestExpiryMs(this.#state)
+  }
+
+  onDurable(height: number, finality?: Uint8Array): void {
+    if (finality !== undefined) this.#finality = { height, bytes: finality }
     for (let done = this.#durableHeight + 1; done <= height; done++) {
       for (const [key, results] of this.#executed.get(done) ?? []) {
         this.#keepRecent(key, results)
@@ -368,9 +388,17 @@ export class Member implements Application {
     }
     this.#durableHeight = Math.max(this.#durableHeight, height)
     while (this.#oldestKept <= this.#durableHeight - this.#limits.historyHeights) {
-      this.#history.delete(this.#oldestKept++)
+      this.#forget(this.#oldestKept++)
     }
-    for (const waiter of [...this.#heightWaiters]) if (waiter.height <= height) waiter.wake()
+    for (const waiter of [...this.#blockWaiters]) {
+      if (this.#isDurable(waiter.digest)) waiter.wake()
+    }
+  }
+
+  #forget(height: number): void {
+    const digest = this.#history.get(height)?.digest
+    if (digest !== undefined) this.#heights.delete(digest)
+    this.#history.delete(height)
   }
 
   /** A refusal stands in no session: without this, who asks after the block would wait in vain. */
@@ -430,12 +458,12 @@ export class Member implements Application {
     })
   }
 
-  /** Answers at the newest durable height, or at exactly `atHeight` when it is not 0. */
-  async read(queries: readonly Query[], atHeight: number): Promise<ReadReply> {
+  /** Answers at the newest durable height, or at exactly that of a block. */
+  async read(queries: readonly Query[], atBlock?: Digest): Promise<ReadReply> {
     if (!this.#isOpen) throw new MemberRefused('group/behind', 'the log is being replayed', {})
-    if (atHeight > this.#durableHeight) await this.#reached(atHeight)
-    const height = atHeight === 0 ? this.#durableHeight : atHeight
-    const state = this.#stateAt(height)
+    if (atBlock !== undefined && !this.#isDurable(atBlock)) await this.#reached(atBlock)
+    const height = atBlock === undefined ? this.#durableHeight : this.#heights.get(atBlock)
+    const state = this.#stateAt(height ?? -1)
     const answers: Answer[] = []
     let bytes = 0
     for (const query of queries) {
@@ -447,31 +475,38 @@ export class Member implements Application {
         throw new MemberRefused('group/too-large', 'the answers do not fit a message', {})
       }
     }
-    return { height, answers: encodeAnswers(answers) }
+    const newest = this.#finality
+    const finality = newest?.height === state.height ? newest.bytes : undefined
+    return { height: state.height, finality, answers: encodeAnswers(answers) }
   }
 
   #stateAt(height: number): SectionState {
-    const state = this.#history.get(height)
-    if (state === undefined) throw new MemberRefused('group/behind', 'that height is not kept', {})
-    return state
+    const kept = this.#history.get(height)
+    if (kept === undefined) throw new MemberRefused('group/behind', 'that height is not kept', {})
+    return kept.state
   }
 
-  #reached(height: number): Promise<void> {
+  #isDurable(digest: Digest): boolean {
+    const height = this.#heights.get(digest)
+    return height !== undefined && height <= this.#durableHeight
+  }
+
+  #reached(digest: Digest): Promise<void> {
     return new Promise((resolve, reject) => {
       const finish = (): void => {
         cancel()
-        this.#heightWaiters.delete(waiter)
+        this.#blockWaiters.delete(waiter)
       }
       const wake = (): void => {
         finish()
         resolve()
       }
-      const waiter = { height, wake }
-      const cancel = this.#options.clock.after(heightWaitMs, () => {
+      const waiter = { digest, wake }
+      const cancel = this.#options.clock.after(blockWaitMs, () => {
         finish()
-        reject(new MemberRefused('group/behind', 'that height is not executed here yet', {}))
+        reject(new MemberRefused('group/behind', 'that block is not executed here', {}))
       })
-      this.#heightWaiters.add(waiter)
+      this.#blockWaiters.add(waiter)
     })
   }
 

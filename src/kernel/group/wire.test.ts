@@ -27,8 +27,8 @@ const queries: Query[] = [
 const page = { directory: object, root: digestOf('12'.repeat(32)), after: tag, countMax: 50 }
 const requests: readonly GroupRequest[] = [
   { kind: 'submit', batch: utf8('a batch') },
-  { kind: 'read', queries, atHeight: 0 },
-  { kind: 'read', queries: [], atHeight: 2 ** 40 },
+  { kind: 'read', queries, atBlock: undefined },
+  { kind: 'read', queries: [], atBlock: digestOf('56'.repeat(32)) },
   { kind: 'page', page },
   { kind: 'page', page: { ...page, after: undefined } },
   { kind: 'added', fromHeight: 12, countMax: 256 },
@@ -41,8 +41,10 @@ test('requests come out as they went in', () => {
 })
 
 test('answers come out as they went in', () => {
-  const read = { height: 99, answers: utf8('answers') }
-  assert.deepEqual(decodeReadReply(encodeReadReply(read)), read)
+  for (const finality of [utf8('proof'), undefined]) {
+    const read = { height: 99, finality, answers: utf8('answers') }
+    assert.deepEqual(decodeReadReply(encodeReadReply(read)), read)
+  }
   const block = {
     id: blockIdOf('ef'.repeat(16)),
     version: 3,
@@ -61,9 +63,13 @@ test('answers come out as they went in', () => {
 })
 
 test('an answer as large as a message may be is taken, a larger one refused', () => {
-  const read = { height: 1, answers: new Uint8Array(messageBytesMax) }
+  const read = { height: 1, finality: undefined, answers: new Uint8Array(messageBytesMax) }
   assert.equal(decodeReadReply(encodeReadReply(read)).answers.length, messageBytesMax)
-  const over = encodeReadReply({ height: 1, answers: new Uint8Array(messageBytesMax + 1) })
+  const over = encodeReadReply({
+    height: 1,
+    finality: undefined,
+    answers: new Uint8Array(messageBytesMax + 1),
+  })
   assert.throws(() => decodeReadReply(over), CodecError)
 })
 

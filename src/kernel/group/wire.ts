@@ -1,5 +1,7 @@
 /** Messages of the channel `group`. docs/spec/group.md has the table. */
 import { decode, encode } from '../../base/codec.ts'
+import { type Digest, digestBytes, digestOf } from '../../base/ids.ts'
+import { finalityBytesMax } from '../consensus/index.ts'
 import {
   type AddedBlock,
   decodePageRequest,
@@ -25,18 +27,25 @@ const Kind = {
   Manifest: 5,
   Chunk: 6,
   Readmit: 7,
+  Epoch: 8,
 } as const
 
 export type GroupRequest =
   | { readonly kind: 'submit'; readonly batch: Uint8Array }
-  /** `atHeight` 0: at the newest executed height; otherwise at exactly that one. */
-  | { readonly kind: 'read'; readonly queries: readonly Query[]; readonly atHeight: number }
+  /** Without `atBlock`: at the newest height that can be shown; else at that of this block. */
+  | {
+      readonly kind: 'read'
+      readonly queries: readonly Query[]
+      readonly atBlock: Digest | undefined
+    }
   | { readonly kind: 'page'; readonly page: PageRequest }
   | { readonly kind: 'added'; readonly fromHeight: number; readonly countMax: number }
   | { readonly kind: 'manifest'; readonly height: number }
   | { readonly kind: 'chunk'; readonly height: number; readonly index: number }
   /** An encoded readmission, to be ordered. */
   | { readonly kind: 'readmit'; readonly item: Uint8Array }
+  /** The consensus epoch and its keys, please. */
+  | { readonly kind: 'epoch' }
 
 export function encodeGroupRequest(request: GroupRequest): Uint8Array {
   return encode((writer) => {
@@ -44,7 +53,8 @@ export function encodeGroupRequest(request: GroupRequest): Uint8Array {
       case 'submit':
         return writer.u8(Kind.Submit).blob(request.batch)
       case 'read':
-        return writer.u8(Kind.Read).u64(request.atHeight).blob(encodeQueries(request.queries))
+        writer.u8(Kind.Read).option(request.atBlock, (inner, digest) => inner.hex(digest))
+        return writer.blob(encodeQueries(request.queries))
       case 'page':
         return writer.u8(Kind.Page).blob(encodePageRequest(request.page))
       case 'added':
@@ -55,6 +65,8 @@ export function encodeGroupRequest(request: GroupRequest): Uint8Array {
         return writer.u8(Kind.Chunk).u64(request.height).u32(request.index)
       case 'readmit':
         return writer.u8(Kind.Readmit).blob(request.item)
+      case 'epoch':
+        return writer.u8(Kind.Epoch)
     }
   })
 }
@@ -66,8 +78,8 @@ export function decodeGroupRequest(bytes: Uint8Array): GroupRequest {
       case Kind.Submit:
         return { kind: 'submit', batch: reader.blob(messageBytesMax) }
       case Kind.Read: {
-        const atHeight = reader.u64()
-        return { kind: 'read', atHeight, queries: decodeQueries(reader.blob(messageBytesMax)) }
+        const atBlock = reader.option((inner) => digestOf(inner.hex(digestBytes)))
+        return { kind: 'read', atBlock, queries: decodeQueries(reader.blob(messageBytesMax)) }
       }
       case Kind.Page:
         return { kind: 'page', page: decodePageRequest(reader.blob(messageBytesMax)) }
@@ -79,19 +91,33 @@ export function decodeGroupRequest(bytes: Uint8Array): GroupRequest {
         return { kind: 'chunk', height: reader.u64(), index: reader.u32() }
       case Kind.Readmit:
         return { kind: 'readmit', item: reader.blob(readmissionBytesMax) }
+      case Kind.Epoch:
+        return { kind: 'epoch' }
     }
   })
 }
 
-/** The height that the answers are from, and the answers as the section encodes them. */
-export type ReadReply = { readonly height: number; readonly answers: Uint8Array }
+/** Where the answers are from, and the answers as the section encodes them. */
+export type ReadReply = {
+  readonly height: number
+  /** Proof that the block of this height is final; a member may lack it for a moment. */
+  readonly finality: Uint8Array | undefined
+  readonly answers: Uint8Array
+}
 
 export const encodeReadReply = (reply: ReadReply): Uint8Array =>
-  encode((writer) => writer.u64(reply.height).blob(reply.answers), reply.answers.length + 12)
+  encode((writer) => {
+    writer.u64(reply.height).option(reply.finality, (inner, bytes) => inner.blob(bytes))
+    writer.blob(reply.answers)
+  }, reply.answers.length + 1_024)
 
 /** @throws CodecError */
 export const decodeReadReply = (bytes: Uint8Array): ReadReply =>
-  decode(bytes, (reader) => ({ height: reader.u64(), answers: reader.blob(messageBytesMax) }))
+  decode(bytes, (reader) => ({
+    height: reader.u64(),
+    finality: reader.option((inner) => inner.blob(finalityBytesMax)),
+    answers: reader.blob(messageBytesMax),
+  }))
 
 const addedBlocksMax = 65_536
 

@@ -1,6 +1,6 @@
 /** The consensus epoch as part of the state: who votes, with which key. @pure */
 import { equalBytes } from '../../base/bytes.ts'
-import type { Reader, Writer } from '../../base/codec.ts'
+import { decode, encode, type Reader, type Writer } from '../../base/codec.ts'
 import { type NodeId, nodeIdBytes } from '../../base/ids.ts'
 import { genesisMembersMax } from './limits.ts'
 
@@ -35,3 +35,11 @@ export function readConsensusState(reader: Reader): ConsensusState {
   })
   return { epoch, members }
 }
+
+/** As bytes of its own: what members say to those who do not follow the log. */
+export const encodeConsensusState = (state: ConsensusState): Uint8Array =>
+  encode((writer) => writeConsensusState(writer, state))
+
+/** @throws CodecError */
+export const decodeConsensusState = (bytes: Uint8Array): ConsensusState =>
+  decode(bytes, readConsensusState)

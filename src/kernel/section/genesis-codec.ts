@@ -69,6 +69,8 @@ export const encodeGenesis = (genesis: Genesis): Uint8Array =>
     writer.list(genesis.domainOfPath, (inner, { path, domain }) => {
       inner.text(path).hex(domain)
     })
+    // At the end, and only where it is not the default: documents without it stay what they are.
+    if (genesis.quorum !== undefined) writer.u8(genesis.quorum)
   }, 4096)
 
 /**
@@ -77,18 +79,23 @@ export const encodeGenesis = (genesis: Genesis): Uint8Array =>
  * @throws CodecError
  */
 export const decodeGenesis = (bytes: Uint8Array): Genesis =>
-  decode(bytes, (reader) => ({
-    protocol: reader.u32(),
-    salt: reader.fixed(saltBytes).slice(),
-    createdMs: reader.u64(),
-    members: reader.list(genesisMembersMax, readMember),
-    defaultReplicas: readReplicas(reader),
-    principals: reader.list(genesisPrincipalsMax, readPrincipal),
-    domains: reader.list(genesisDomainsMax, readDomain),
-    directories: reader.list(genesisDirectoriesMax, readDirectory),
-    sealedBlockNameKey: ownBlob(reader, sealedBlockNameKeyBytesMax),
-    domainOfPath: reader.list(genesisDirectoriesMax, (inner) => ({
-      path: inner.text(genesisPathBytesMax),
-      domain: inner.hex(domainIdBytes) as DomainId,
-    })),
-  }))
+  decode(bytes, (reader) => {
+    const genesis = {
+      protocol: reader.u32(),
+      salt: reader.fixed(saltBytes).slice(),
+      createdMs: reader.u64(),
+      members: reader.list(genesisMembersMax, readMember),
+      defaultReplicas: readReplicas(reader),
+      principals: reader.list(genesisPrincipalsMax, readPrincipal),
+      domains: reader.list(genesisDomainsMax, readDomain),
+      directories: reader.list(genesisDirectoriesMax, readDirectory),
+      sealedBlockNameKey: ownBlob(reader, sealedBlockNameKeyBytesMax),
+      domainOfPath: reader.list(genesisDirectoriesMax, (inner) => ({
+        path: inner.text(genesisPathBytesMax),
+        domain: inner.hex(domainIdBytes) as DomainId,
+      })),
+    }
+    if (reader.remainingBytes === 0) return genesis
+    const quorum = reader.u8()
+    return quorum === 0 ? reader.refuse('a quorum of nobody') : { ...genesis, quorum }
+  })

@@ -31,7 +31,7 @@ export type Genesis = {
   /** 32 random bytes: two worlds never share an id. */
   readonly salt: Uint8Array
   readonly createdMs: number
-  /** Sorted by node id. Those with role `member` form the group: n = 3f + 1. */
+  /** Sorted by node id. Those with role `member` form the group. */
   readonly members: readonly GenesisMember[]
   readonly defaultReplicas: number
   readonly principals: readonly PrincipalView[]
@@ -42,4 +42,6 @@ export type Genesis = {
   readonly sealedBlockNameKey: Uint8Array
   /** Domain of `/`, `/public`, `/home`, `/apps` by path, for readers of the document. */
   readonly domainOfPath: readonly { readonly path: string; readonly domain: DomainId }[]
+  /** Votes of the group that decide, where they are more than the default. */
+  readonly quorum?: number
 }

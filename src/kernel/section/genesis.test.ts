@@ -92,8 +92,9 @@ test('a document that contradicts itself is refused, with what is wrong', () => 
     [{ protocol: 2 }, 'made for another version of the protocol'],
     [{ members: [...members, first] }, 'members not sorted'],
     [{ members: [first, first, ...members] }, 'members not sorted'],
-    [{ members }, 'the group is not of 3f + 1 members'],
-    [{ members: [] }, 'the group is not of 3f + 1 members'],
+    [{ members: [] }, 'the group has no member'],
+    [{ quorum: 3 }, 'a quorum that is not above the default, or over the group’s size'],
+    [{ quorum: 5 }, 'a quorum that is not above the default, or over the group’s size'],
     [{ members: [{ ...first, weight: 9 }, ...members] }, 'a weight out of range'],
     [{ defaultReplicas: 5 }, 'more replicas than members'],
     [{ principals: [] }, 'no user'],
@@ -151,4 +152,16 @@ test('a document that contradicts itself is refused, with what is wrong', () => 
       what,
     )
   }
+})
+
+test('C52: a document may set the quorum; without it the bytes are what they were', () => {
+  const plain = genesisOf()
+  const safe: Genesis = { ...plain, quorum: 4 }
+  assert.deepEqual(decodeGenesis(encodeGenesis(safe)), safe)
+  assert.equal(encodeGenesis(safe).length, encodeGenesis(plain).length + 1)
+  assert.equal('quorum' in decodeGenesis(encodeGenesis(plain)), false)
+  initialState(crypto, safe)
+  assert.equal(consensusConfigOf(crypto, safe).quorum, 4)
+  assert.equal('quorum' in consensusConfigOf(crypto, plain), false)
+  assert.notEqual(worldIdOf(crypto, safe), worldIdOf(crypto, plain))
 })

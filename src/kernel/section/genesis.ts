@@ -14,7 +14,7 @@ import {
   type WorldId,
 } from '../../base/ids.ts'
 import type { Crypto } from '../../ports/crypto.ts'
-import type { ConsensusConfig } from '../consensus/interface.ts'
+import { type ConsensusConfig, defaultQuorum, isQuorum } from '../consensus/index.ts'
 import { createPlacement, type PlacementEpoch } from '../placement/index.ts'
 import { SectionCode, SectionError } from './errors.ts'
 import { encodeGenesis } from './genesis-codec.ts'
@@ -50,6 +50,7 @@ export function consensusConfigOf(crypto: Crypto, genesis: Genesis): ConsensusCo
     epoch: firstConsensusEpoch,
     members: votersOf(genesis),
     genesis: world,
+    ...(genesis.quorum !== undefined && { quorum: genesis.quorum }),
   }
 }
 
@@ -192,14 +193,18 @@ function expect(condition: boolean, what: string): void {
 
 const isUnique = (items: readonly string[]): boolean => new Set(items).size === items.length
 
-function checkMembers({ members, defaultReplicas }: Genesis): void {
+function checkMembers({ members, defaultReplicas, quorum }: Genesis): void {
   for (const [index, { node, weight }] of members.entries()) {
     const before = members[index - 1]
     expect(before === undefined || compareText(before.node, node) < 0, 'members not sorted')
     expect(weight >= 1 && weight <= memberWeightMax, 'a weight out of range')
   }
   const voterCount = members.filter(({ role }) => role === 'member').length
-  expect(voterCount % 3 === 1, 'the group is not of 3f + 1 members')
+  expect(voterCount >= 1, 'the group has no member')
+  expect(
+    quorum === undefined || (isQuorum(quorum, voterCount) && quorum > defaultQuorum(voterCount)),
+    'a quorum that is not above the default, or over the group’s size',
+  )
   expect(defaultReplicas <= members.length, 'more replicas than members')
 }
 

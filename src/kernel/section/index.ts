@@ -16,7 +16,12 @@ export {
 } from './codec-operation.ts'
 export * from './codec-query.ts'
 export { readEntry, readObjectView, writeEntry, writeObjectView } from './codec-view.ts'
-export type { ConsensusState, MemberKey } from './consensus-state.ts'
+export {
+  type ConsensusState,
+  decodeConsensusState,
+  encodeConsensusState,
+  type MemberKey,
+} from './consensus-state.ts'
 export { derivedRoot } from './derived.ts'
 export * from './errors.ts'
 export {

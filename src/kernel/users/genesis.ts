@@ -59,8 +59,12 @@ import { createToken } from './token-record.ts'
 import { createUser } from './user-record.ts'
 
 export type WorldPlan = {
-  /** At least 1. The group is the largest 3f + 1 of them, the first ones; the rest only stores. */
+  /** At least 1. The group is the first of them; the rest only stores. */
   readonly nodeCount: number
+  /** n; the largest 3f + 1 of `nodeCount` when not given. */
+  readonly groupSize?: number
+  /** q, where it is more than the default for n. */
+  readonly quorum?: number
   /** From 1 to `nodeCount`. */
   readonly defaultReplicas: number
   readonly createdMs: number
@@ -122,7 +126,9 @@ export async function drawWorld(ports: SealPorts, plan: WorldPlan): Promise<Draw
   assert(defaultReplicas >= 1 && defaultReplicas <= nodeCount, 'as many replicas as Processors')
   const world = { crypto, random: random.fork('world') }
   const computerKey: ComputerKey = { epoch: firstEpoch, key: freshKey(world) }
-  const nodes = drawNodes(ports, nodeCount, computerKey)
+  const { groupSize = groupSizeOf(nodeCount), quorum } = plan
+  assert(groupSize >= 1 && groupSize <= nodeCount, 'members are Processors of the world')
+  const nodes = drawNodes(ports, { nodeCount, groupSize, computerKey })
   const users = { crypto, random: random.fork('owner') }
   const passphrase = drawPassphrase(users.random)
   const forever = { rights: allRights, expiryMs: neverExpiresMs }
@@ -140,6 +146,7 @@ export async function drawWorld(ports: SealPorts, plan: WorldPlan): Promise<Draw
       everyoneKey: everyoneKeyOf(crypto, computerKey.key),
     }),
     sealedBlockNameKey: sealBlockNameKey(world, computerKey, freshKey(world)),
+    ...(quorum !== undefined && { quorum }),
   }
   const genesisBytes = encodeGenesis(genesis)
   return {
@@ -152,8 +159,15 @@ export async function drawWorld(ports: SealPorts, plan: WorldPlan): Promise<Draw
   }
 }
 
-function drawNodes(ports: SealPorts, nodeCount: number, computerKey: ComputerKey): DrawnNode[] {
-  const groupSize = groupSizeOf(nodeCount)
+function drawNodes(
+  ports: SealPorts,
+  plan: {
+    readonly nodeCount: number
+    readonly groupSize: number
+    readonly computerKey: ComputerKey
+  },
+): DrawnNode[] {
+  const { computerKey, groupSize, nodeCount } = plan
   return Array.from({ length: nodeCount }, (_, index) => {
     const random = ports.random.fork(`node-${index + 1}`)
     const keys: NodeKeys = {

@@ -1,0 +1,110 @@
+/**
+ * One round of a read: what the members answered, whether a quorum agreed, and, if not, which
+ * block's state to ask all of them for.
+ *
+ * A member names the block that its answer is from with a proof that it is final, so a liar cannot
+ * name one that does not exist. Proofs cost signatures: they are looked at when members disagree.
+ */
+import { isUnosysError } from '../../base/error.ts'
+import type { Digest, NodeId } from '../../base/ids.ts'
+import { type FinalBlock, isLater } from '../consensus/index.ts'
+import type { Tally } from './tally.ts'
+import { decodeReadReply, type ReadReply } from './wire.ts'
+
+export type ReadRoundOptions = {
+  /** Counts equal answers up to a quorum. */
+  readonly tally: Tally
+  readonly memberCount: number
+  readonly quorum: number
+  readonly liarsMax: number
+  /** What a proof proves; undefined for one that proves nothing. */
+  readonly finalBlockOf: (finality: Uint8Array) => FinalBlock | undefined
+}
+
+export class ReadRound {
+  readonly #options: ReadRoundOptions
+  readonly #heights: number[] = []
+  readonly #unchecked: ReadReply[] = []
+  /** Members that said where they are and proved it. */
+  #provenCount = 0
+  #newest: FinalBlock | undefined
+  #failedCount = 0
+  #tooLargeCount = 0
+  agreed: ReadReply | undefined
+
+  constructor(options: ReadRoundOptions) {
+    this.#options = options
+  }
+
+  answered(member: NodeId, bytes: Uint8Array): void {
+    const reply = parse(bytes)
+    if (reply === undefined) {
+      this.#failedCount++
+      return
+    }
+    this.#heights.push(reply.height)
+    this.#unchecked.push(reply)
+    if (this.#options.tally.add(member, reply.answers)) this.agreed = reply
+  }
+
+  failed(code: string): void {
+    this.#failedCount++
+    if (code === 'group/too-large') this.#tooLargeCount++
+  }
+
+  /** More members than can lie say that the answers fit no message. */
+  get isTooLarge(): boolean {
+    return this.#tooLargeCount > this.#options.liarsMax
+  }
+
+  /** A height that a correct member named, or a lower one: liars name any. */
+  get heightSeen(): number {
+    const descending = [...this.#heights].sort((a, b) => b - a)
+    return descending[this.#options.liarsMax] ?? 0
+  }
+
+  /** No quorum can agree any more, and nothing more need be known to settle. */
+  get isHopeless(): boolean {
+    const { memberCount, quorum, tally } = this.#options
+    const open = memberCount - tally.answerCount - this.#failedCount
+    return tally.largest + open < quorum && (open === 0 || this.isProven)
+  }
+
+  /**
+   * A quorum has proved where it is: a correct one of them knows every write that was done, so the
+   * newest of their blocks has it.
+   */
+  get isProven(): boolean {
+    const { quorum, tally } = this.#options
+    if (this.agreed !== undefined || tally.answerCount < quorum) return false
+    for (let one = this.#unchecked.pop(); one !== undefined; one = this.#unchecked.pop())
+      this.#check(one)
+    return this.#provenCount >= quorum
+  }
+
+  get newestBlock(): Digest | undefined {
+    return this.isProven ? this.#newest?.digest : undefined
+  }
+
+  #check(reply: ReadReply): void {
+    if (reply.finality === undefined) {
+      // At the genesis there is nothing to prove.
+      if (reply.height === 0) this.#provenCount++
+      return
+    }
+    const block = this.#options.finalBlockOf(reply.finality)
+    if (block === undefined) return
+    this.#provenCount++
+    if (isLater(block, this.#newest)) this.#newest = block
+  }
+}
+
+/** Undefined for an answer that does not decode: its sender counts as silent. */
+function parse(bytes: Uint8Array): ReadReply | undefined {
+  try {
+    return decodeReadReply(bytes)
+  } catch (error) {
+    if (isUnosysError(error, 'base/malformed')) return undefined
+    throw error
+  }
+}
