@@ -21,16 +21,12 @@ import {
 import { Call, GroupClient, reasonOf } from './client.ts'
 import { GroupCode, GroupError } from './errors.ts'
 import type { AddedList, CallOptions, Group } from './interface.ts'
-import { disagreementMs, pageLateMs, settleMs } from './limits.ts'
+import { pageLateMs, settleMs } from './limits.ts'
 import type { Member } from './member.ts'
 import { pack, unpack } from './packing.ts'
-import {
-  decodeAddedList,
-  decodeAddedReply,
-  decodeReadReply,
-  encodeGroupRequest,
-  type ReadReply,
-} from './wire.ts'
+import { ReadRound, type RoundResult } from './read-round.ts'
+import { SharedReads } from './shared-reads.ts'
+import { decodeAddedList, decodeAddedReply, encodeGroupRequest } from './wire.ts'
 
 export type GroupOptions = {
   readonly self: NodeId
@@ -60,11 +56,14 @@ export function createGroup(options: GroupOptions): Group {
 class GroupCalls implements Group {
   readonly #options: GroupOptions
   readonly #client: GroupClient
+  readonly #shared: SharedReads
   #heightSeen = 0
 
   constructor(options: GroupOptions, client: GroupClient) {
     this.#options = options
     this.#client = client
+    const { clock, quorum, members } = options
+    this.#shared = new SharedReads({ clock, client, quorum, memberCount: members.length })
   }
 
   async start(): Promise<void> {
@@ -114,9 +113,12 @@ class GroupCalls implements Group {
   async read(queries: readonly Query[], options: CallOptions): Promise<readonly Answer[]> {
     return this.#within(options, async (call) => {
       await this.#client.requireQuorum(call)
+      const shared = await this.#shared.first(queries, call)
+      let round = shared === 'alone' ? undefined : shared
       let atHeight = 0
       while (!call.signal.aborted) {
-        const { agreed, settleAt } = await this.#readOnce(queries, atHeight, call)
+        const { agreed, settleAt } = round ?? (await this.#readOnce(queries, atHeight, call))
+        round = undefined
         if (agreed !== undefined) {
           this.#heightSeen = Math.max(this.#heightSeen, agreed.height)
           return decodeAnswers(agreed.answers)
@@ -130,55 +132,23 @@ class GroupCalls implements Group {
     })
   }
 
-  /**
-   * One round: equal answers of a quorum, or the highest height that a quorum's members named. Of
-   * fewer members it would say nothing: a done write may be known to none of them.
-   */
-  async #readOnce(
-    queries: readonly Query[],
-    atHeight: number,
-    call: Call,
-  ): Promise<{ agreed: ReadReply | undefined; settleAt: number | undefined }> {
-    const { quorum, members, liarsMax } = this.#options
+  async #readOnce(queries: readonly Query[], atHeight: number, call: Call): Promise<RoundResult> {
+    const { quorum, members, liarsMax, clock } = this.#options
     const tally = this.#client.tally(quorum)
-    let agreed: ReadReply | undefined
-    let highest = 0
-    let failed = 0
-    let tooLarge = 0
-    const hopeless = (): boolean => {
-      const open = members.length - tally.answerCount - failed
-      return tally.answerCount >= quorum && tally.largest + open < quorum
-    }
-    const { promise: enough, resolve: end } = Promise.withResolvers<void>()
-    let cancelLate: (() => void) | undefined
+    const round = new ReadRound({ clock, tally, quorum, memberCount: members.length })
     await this.#client.askAll(call, {
       request: encodeGroupRequest({ kind: 'read', queries, atHeight }),
       persist: false,
-      enough,
-      onAnswer: (member, bytes) => {
-        const reply = parse(() => decodeReadReply(bytes))
-        if (reply === undefined) {
-          failed++
-          return hopeless()
-        }
-        highest = Math.max(highest, reply.height)
-        if (tally.add(member, reply.answers)) agreed = reply
-        // A quorum that disagrees settles; who is silent must not keep it from that.
-        if (tally.answerCount >= quorum) {
-          cancelLate ??= this.#options.clock.after(disagreementMs, end)
-        }
-        return agreed !== undefined || hopeless()
-      },
-      onFailure: (_member, code) => {
-        failed++
-        if (code === 'group/too-large') tooLarge++
-      },
+      enough: round.ended,
+      onAnswer: (member, bytes) => round.onReply(member, bytes),
+      onFailure: (_member, code) => round.onFailure(code),
     })
-    cancelLate?.()
-    if (agreed === undefined && tooLarge > liarsMax) {
+    round.finish()
+    const { result } = round
+    if (result.agreed === undefined && round.tooLargeCount > liarsMax) {
       throw new GroupError(GroupCode.TooLarge, 'the answer does not fit a message', {})
     }
-    return { agreed, settleAt: tally.answerCount >= quorum ? highest : undefined }
+    return result
   }
 
   async page(request: PageRequest, options: CallOptions): Promise<Page> {
@@ -276,13 +246,3 @@ class GroupCalls implements Group {
 
 /** Codes that say that a batch was not taken. */
 const refusals: ReadonlySet<string> = new Set(['group/overloaded', 'link/overloaded'])
-
-/** Undefined for an answer that does not decode: its sender counts as silent. */
-function parse<Value>(read: () => Value): Value | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (isUnosysError(error, 'base/malformed')) return undefined
-    throw error
-  }
-}

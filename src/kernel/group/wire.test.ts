@@ -11,10 +11,12 @@ import {
   decodeAddedReply,
   decodeGroupRequest,
   decodeReadReply,
+  decodeReadsReply,
   encodeAddedList,
   encodeAddedReply,
   encodeGroupRequest,
   encodeReadReply,
+  encodeReadsReply,
   type GroupRequest,
 } from './wire.ts'
 
@@ -32,6 +34,7 @@ const requests: readonly GroupRequest[] = [
   { kind: 'page', page },
   { kind: 'page', page: { ...page, after: undefined } },
   { kind: 'added', fromHeight: 12, countMax: 256 },
+  { kind: 'reads', reads: [queries, [], queries] },
 ]
 
 test('requests come out as they went in', () => {
@@ -43,6 +46,8 @@ test('requests come out as they went in', () => {
 test('answers come out as they went in', () => {
   const read = { height: 99, answers: utf8('answers') }
   assert.deepEqual(decodeReadReply(encodeReadReply(read)), read)
+  const replies = [encodeReadReply(read), undefined, encodeReadReply({ ...read, height: 1 })]
+  assert.deepEqual(decodeReadsReply(encodeReadsReply(replies)), replies)
   const block = {
     id: blockIdOf('ef'.repeat(16)),
     version: 3,

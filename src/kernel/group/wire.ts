@@ -12,9 +12,9 @@ import {
   writeAddedBlock,
 } from '../section/index.ts'
 import type { AddedList } from './interface.ts'
-import { listHeightsMax, messageBytesMax } from './limits.ts'
+import { listHeightsMax, messageBytesMax, readsMax } from './limits.ts'
 
-const Kind = { Submit: 1, Read: 2, Page: 3, Added: 4 } as const
+const Kind = { Submit: 1, Read: 2, Page: 3, Added: 4, Reads: 5 } as const
 
 export type GroupRequest =
   | { readonly kind: 'submit'; readonly batch: Uint8Array }
@@ -22,6 +22,8 @@ export type GroupRequest =
   | { readonly kind: 'read'; readonly queries: readonly Query[]; readonly atHeight: number }
   | { readonly kind: 'page'; readonly page: PageRequest }
   | { readonly kind: 'added'; readonly fromHeight: number; readonly countMax: number }
+  /** Several reads at the newest executed height: each is answered for itself. */
+  | { readonly kind: 'reads'; readonly reads: readonly (readonly Query[])[] }
 
 export function encodeGroupRequest(request: GroupRequest): Uint8Array {
   return encode((writer) => {
@@ -34,6 +36,10 @@ export function encodeGroupRequest(request: GroupRequest): Uint8Array {
         return writer.u8(Kind.Page).blob(encodePageRequest(request.page))
       case 'added':
         return writer.u8(Kind.Added).u64(request.fromHeight).u32(request.countMax)
+      case 'reads':
+        return writer
+          .u8(Kind.Reads)
+          .list(request.reads, (inner, queries) => inner.blob(encodeQueries(queries)))
     }
   })
 }
@@ -52,6 +58,10 @@ export function decodeGroupRequest(bytes: Uint8Array): GroupRequest {
         return { kind: 'page', page: decodePageRequest(reader.blob(messageBytesMax)) }
       case Kind.Added:
         return { kind: 'added', fromHeight: reader.u64(), countMax: reader.u32() }
+      case Kind.Reads: {
+        const read = (): readonly Query[] => decodeQueries(reader.blob(messageBytesMax))
+        return { kind: 'reads', reads: reader.list(readsMax, read) }
+      }
     }
   })
 }
@@ -65,6 +75,20 @@ export const encodeReadReply = (reply: ReadReply): Uint8Array =>
 /** @throws CodecError */
 export const decodeReadReply = (bytes: Uint8Array): ReadReply =>
   decode(bytes, (reader) => ({ height: reader.u64(), answers: reader.blob(messageBytesMax) }))
+
+/** One for each of several reads, as `encodeReadReply` writes it; undefined: refused. */
+export const encodeReadsReply = (replies: readonly (Uint8Array | undefined)[]): Uint8Array =>
+  encode((writer) => {
+    writer.list(replies, (inner, reply) => {
+      inner.option(reply, (last, bytes) => last.blob(bytes))
+    })
+  })
+
+/** @throws CodecError */
+export const decodeReadsReply = (bytes: Uint8Array): readonly (Uint8Array | undefined)[] =>
+  decode(bytes, (reader) =>
+    reader.list(readsMax, (inner) => inner.option((last) => last.blob(messageBytesMax))),
+  )
 
 const addedBlocksMax = 65_536
 
