@@ -21,6 +21,7 @@ import {
   type Operation,
   page,
   principalIdOfKey,
+  recallResults,
   receiptBytesToSign,
   receiptLeafOf,
   type SectionState,
@@ -259,4 +260,37 @@ for (const perReceipt of [16, 256]) {
   console.log(`  stage of 4,096 blocks, batches of ${perReceipt}: ${item.length} bytes`)
   timed(`execute that stage`, 4_096, () => run([item]))
 }
+
+/** A small overwrite as a member meets it: 64 clients of one Processor, a batch in each block. */
+const overwriteOf = (index: number): Command =>
+  commandOf([
+    {
+      op: 'replace',
+      object: objectIdOf(hash(`file ${index}`).slice(0, 32)),
+      keyEpoch: 1,
+      seenSeq: undefined,
+      base: { root: undefined, sealed: new Uint8Array(300) },
+      added: { blocks: [], receipts: [] },
+      freed: [],
+    },
+  ])
+const overwriteCount = 12_800
+const overwrites = timed('build and sign: overwrite, batches of 64', overwriteCount, () => {
+  const items: Uint8Array[] = []
+  for (let from = 0; from < overwriteCount; from += 64)
+    items.push(encoded(Array.from({ length: 64 }, (_, index) => overwriteOf(from + index))))
+  return items
+})
+timed('decode them', overwriteCount, () => overwrites.map(decodeSignedBatch))
+timed('look whether they were executed (decode, look up)', overwriteCount, () => {
+  for (const item of overwrites)
+    if (recallResults(crypto, state, decodeSignedBatch(item)) !== undefined) throw new Error('run')
+})
+timed('check their signatures (decode, hash, verify)', overwriteCount, () => {
+  for (const item of overwrites)
+    if (!isBatchSigned(crypto, world, decodeSignedBatch(item))) throw new Error('not signed')
+})
+timed('execute them (decode, execute)', overwriteCount, () => {
+  for (const item of overwrites) run([item])
+})
 console.log(`memory in use ${(process.memoryUsage().heapUsed / 2 ** 20).toFixed(0)} MiB`)

@@ -23,11 +23,20 @@ type Job = {
 const { O_APPEND, O_CREAT, O_WRONLY } = fs.constants
 const noFollow: number = fs.constants.O_NOFOLLOW ?? 0
 
-/** @param path absolute. @param name what errors call it. @throws DiskError */
-export async function openNodeAppend(path: string, name: string): Promise<AppendFile> {
+/**
+ * @param path absolute.
+ * @param what `name`: what errors call it. `onSync`: told of each sync that the system is asked
+ *   for.
+ * @throws DiskError
+ */
+export async function openNodeAppend(
+  path: string,
+  what: { readonly name: string; readonly onSync: () => void },
+): Promise<AppendFile> {
+  const { name } = what
   try {
     const file = await openFile(path, O_WRONLY | O_APPEND | O_CREAT | noFollow)
-    return new NodeAppendFile(file, fs.fstatSync(file).size, name)
+    return new NodeAppendFile(file, fs.fstatSync(file).size, what)
   } catch (error) {
     throw diskError(name, error)
   }
@@ -39,12 +48,18 @@ class NodeAppendFile implements AppendFile {
   #sizeBytes: number
   #jobs: Job[] = []
   #running = false
+  readonly #onSync: () => void
   #failed: DiskError | undefined
 
-  constructor(file: number, sizeBytes: number, name: string) {
+  constructor(
+    file: number,
+    sizeBytes: number,
+    what: { readonly name: string; readonly onSync: () => void },
+  ) {
     this.#file = file
     this.#sizeBytes = sizeBytes
-    this.#name = name
+    this.#name = what.name
+    this.#onSync = what.onSync
   }
 
   append(parts: readonly Uint8Array[]): Promise<void> {
@@ -110,6 +125,7 @@ class NodeAppendFile implements AppendFile {
   }
 
   async #sync(): Promise<void> {
+    this.#onSync()
     try {
       await syncData(this.#file)
     } catch (error) {

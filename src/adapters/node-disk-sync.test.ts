@@ -46,3 +46,19 @@ test('a folder is synced when that resolves, the root too', {
   await syncs.during('root synced', disk.syncFolder(''))
   assert.deepEqual(syncs.take(), ['sync names', 'synced', 'sync .', 'root synced'])
 })
+
+test('each sync is told of once: of a file, a folder, an appended file', async (context) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'unosys-sync-'))
+  context.after(() => fs.rmSync(folder, { recursive: true }))
+  let count = 0
+  const disk = createNodeDisk(folder, { onSync: () => count++ })
+  await disk.write('plain', [new Uint8Array(3)])
+  assert.equal(count, 0)
+  await disk.writeSynced('synced', [new Uint8Array(3)])
+  await disk.syncFile('plain')
+  const log = await disk.openAppend('log')
+  await log.append([new Uint8Array(3)])
+  await log.sync()
+  await log.close()
+  assert.equal(count, 3)
+})

@@ -85,7 +85,7 @@ test('a link at the end of a path is not followed', async (context) => {
 test('a full device is `disk/full`; a file that cannot be taken back refuses from then on', {
   skip: !fs.existsSync('/dev/full'),
 }, async () => {
-  const file = await openNodeAppend('/dev/full', 'log')
+  const file = await openNodeAppend('/dev/full', { name: 'log', onSync: () => undefined })
   await failsWith(file.append([Uint8Array.of(1)]), 'disk/full')
   await failsWith(file.append([]), 'disk/failed')
   await failsWith(file.sync(), 'disk/failed')

@@ -181,7 +181,7 @@ class NodeDisk implements Disk {
   }
 
   openAppend(name: string): Promise<AppendFile> {
-    return openNodeAppend(this.#locate(name), name)
+    return openNodeAppend(this.#locate(name), { name, onSync: this.#onSync })
   }
 
   rename(from: string, to: string): Promise<void> {

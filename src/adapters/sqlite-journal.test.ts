@@ -190,6 +190,17 @@ test('a damaged or foreign file is refused, and so is a folder that cannot be', 
   await opened.close()
 })
 
+test('each transaction is told of, and many commits share one', async (context) => {
+  let count = 0
+  const journals = createSqliteJournals(tempFolder(context), { onSync: () => count++ })
+  const journal = await journals.open('main')
+  await journal.commit([put(1, 10)])
+  assert.equal(count, 1)
+  await Promise.all([2, 3, 4].map((number) => journal.commit([put(number, 10)])))
+  assert.equal(count, 2)
+  await journal.close()
+})
+
 test('a name that is no name is our own mistake', async (context) => {
   const journals = createSqliteJournals(tempFolder(context))
   for (const name of ['', '../x', 'A', 'a b', 'a.b', 'a/b'])

@@ -13,7 +13,7 @@ import type { KeyPair } from '../../ports/crypto.ts'
 import { channels, type IncomingMessage, type OutgoingMessage } from '../links/index.ts'
 import { encodeCertificate } from './encoding.ts'
 import { type Epoch, epochAfter, firstEpoch, openEpoch } from './epoch.ts'
-import { EpochClaims } from './epoch-claims.ts'
+import { EpochTalk } from './epoch-talk.ts'
 import { ConsensusCode, ConsensusError } from './errors.ts'
 import type {
   CommittedBlock,
@@ -45,16 +45,7 @@ import type {
   Message,
   StableCheckpoint,
 } from './types.ts'
-import {
-  addressOf,
-  decodeEpoch,
-  decodeMessage,
-  type EncodedMessage,
-  encodeEpoch,
-  encodeMessage,
-  isEpoch,
-  kindOf,
-} from './wire.ts'
+import { decodeMessage, type EncodedMessage, encodeMessage, kindOf } from './wire.ts'
 
 /** Build a member. Call before the links start; messages that come before `start` are dropped. */
 export const createConsensus = (options: ConsensusOptions): Consensus =>
@@ -74,9 +65,7 @@ class Driver implements Consensus {
   readonly #timers: TimerSet
   readonly #serving = new Set<MemberIndex>()
   readonly #inputs: Input[] = []
-  readonly #claims = new EpochClaims()
-  /** When each peer was last told of epochs, by the monotonic clock. */
-  readonly #epochTold = new Map<MemberIndex, number>()
+  readonly #talk: EpochTalk
   #epoch: Epoch
   #machine: Machine
   /** Made by this member for its readmission. */
@@ -101,6 +90,10 @@ class Driver implements Consensus {
     this.#self = self
     this.#mutation = mutation
     this.#timers = new TimerSet(options.clock)
+    this.#talk = new EpochTalk({
+      ...options,
+      send: (to, encoded) => this.#sendEncoded(to, encoded),
+    })
     this.#epoch = this.#open(firstEpoch(config))
     this.#machine = createMachine(this.#epoch.setup)
     this.#shown = new Shown(options.application)
@@ -226,7 +219,10 @@ class Driver implements Consensus {
     if (!this.#running) return
     const from = this.#indexes.get(message.from)
     if (from === undefined || from === this.#self) return
-    if (!this.#isOfThisEpoch(message, from)) return
+    const heard = this.#talk.hear(message, from, this.#epoch)
+    if (heard === 'greet') this.#run({ kind: 'linkUp', peer: from })
+    else if (typeof heard === 'object') this.#follow(heard.later)
+    if (heard !== 'ours') return
     // Blocks are the only large thing to decode: not for those who were not asked.
     const kind = kindOf(message.head)
     const isBlocks = kind === 'range' || kind === 'block'
@@ -242,50 +238,12 @@ class Driver implements Consensus {
     this.#run({ kind: 'message', from, message: decoded })
   }
 
-  /**
-   * Whoever speaks of an older epoch is told of ours; of a newer one, is shown where we are, so
-   * that he tells us. What b + 1 members tell is so.
-   */
-  #isOfThisEpoch(message: IncomingMessage, from: MemberIndex): boolean {
-    const address = addressOf(message.head)
-    const { config, start, wire } = this.#epoch
-    if (address === undefined || address.group !== config.group) return true
-    if (isEpoch(message.head)) {
-      this.#onClaim(message, from)
-      return false
-    }
-    if (address.epoch === start.epoch) return true
-    if (!this.#mayTell(from)) return false
-    if (address.epoch < start.epoch) this.#sendEncoded(from, encodeEpoch(start, wire))
-    else this.#run({ kind: 'linkUp', peer: from })
-    return false
-  }
-
-  #mayTell(peer: MemberIndex): boolean {
-    const nowMs = this.#options.clock.monotonicMs()
-    const last = this.#epochTold.get(peer) ?? Number.NEGATIVE_INFINITY
-    if (nowMs - last < this.#epoch.setup.delta0Ms / 2) return false
-    this.#epochTold.set(peer, nowMs)
-    return true
-  }
-
-  #onClaim(message: IncomingMessage, from: MemberIndex): void {
-    const { config } = this.#epoch
-    let claim: EpochStart
-    try {
-      claim = decodeEpoch(message.head)
-    } catch (error) {
-      if (!(error instanceof CodecError)) throw error
-      this.#options.metrics.count('consensus.malformed_messages')
-      return
-    }
-    const agreed = this.#claims.add(from, claim, config)
-    if (agreed === undefined || agreed.baseHeight <= this.#machine.executed.height) return
-    this.#options.log.warn('the group is in a later epoch: its state is fetched', {
-      epoch: agreed.epoch,
-    })
-    const { executed } = this.#machine
-    this.#enter(agreed, { ...executed, view: 0 })
+  /** By what the others say: this member missed the end of its epoch, or lost its disk. */
+  #follow(later: EpochStart): void {
+    if (later.baseHeight <= this.#height) return
+    const { epoch } = later
+    this.#options.log.warn('the group is in a later epoch: its state is fetched', { epoch })
+    this.#enter(later, { ...this.#machine.executed, height: this.#height, view: 0 })
     this.#outbox.flush()
   }
 
@@ -305,7 +263,7 @@ class Driver implements Consensus {
     }
     this.#machine = createMachine(this.#epoch.setup, restored, start.baseHeight, before)
     this.#commitAfter = 0
-    this.#claims.clear()
+    this.#talk.forget()
     this.#timers.clear()
     // What waited was of the epoch before.
     this.#inputs.length = 0

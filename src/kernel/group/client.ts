@@ -11,11 +11,17 @@ import type { Crypto } from '../../ports/crypto.ts'
 import { channels, LinkCode, type Links } from '../links/index.ts'
 import { GroupCode, GroupError } from './errors.ts'
 import type { CallOptions } from './interface.ts'
-import { reachWaitMs, retryFirstMs, retryLongestMs } from './limits.ts'
-import type { Member } from './member.ts'
+import { answerBytesMax, reachWaitMs, retryFirstMs, retryLongestMs } from './limits.ts'
+import { type Member, MemberRefused } from './member.ts'
 import { pack, unpack } from './packing.ts'
 import { Tally } from './tally.ts'
-import { decodeGroupRequest, encodeAddedReply, encodeReadReply } from './wire.ts'
+import {
+  decodeGroupRequest,
+  encodeAddedReply,
+  encodeReadReply,
+  encodeReadsReply,
+  type GroupRequest,
+} from './wire.ts'
 
 export type ClientOptions = {
   readonly self: NodeId
@@ -251,6 +257,28 @@ export class GroupClient {
       case 'readmit':
         member.readmit(decoded.item)
         return emptyBytes
+      case 'reads':
+        return readsHere(member, decoded)
     }
   }
+}
+
+/** What does not fit beside the others is refused: it is asked for again, alone. */
+async function readsHere(
+  member: Member,
+  { reads }: Extract<GroupRequest, { kind: 'reads' }>,
+): Promise<Uint8Array> {
+  const replies: (Uint8Array | undefined)[] = []
+  let leftBytes = answerBytesMax
+  for (const queries of reads) {
+    try {
+      const reply = encodeReadReply(await member.read(queries))
+      leftBytes -= reply.length
+      replies.push(leftBytes < 0 ? undefined : reply)
+    } catch (error) {
+      if (!(error instanceof MemberRefused)) throw error
+      replies.push(undefined)
+    }
+  }
+  return encodeReadsReply(replies)
 }

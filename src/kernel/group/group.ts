@@ -23,11 +23,13 @@ import { Call, GroupClient, reasonOf } from './client.ts'
 import { GroupCode, GroupError } from './errors.ts'
 import type { AddedList, CallOptions, Group } from './interface.ts'
 import type { KnownEpoch } from './known-epoch.ts'
-import { disagreementMs, pageLateMs, settleMs, settleRoundMs } from './limits.ts'
+import { pageLateMs, settleMs } from './limits.ts'
 import type { Member } from './member.ts'
 import { pack, unpack } from './packing.ts'
-import { ReadRound } from './read-round.ts'
+import type { ReadRound } from './read-round.ts'
+import { ReadWatch } from './read-watch.ts'
 import { Readmission, type ReadmissionOptions } from './readmission.ts'
+import { SharedReads } from './shared-reads.ts'
 import { fetchState } from './state-fetch.ts'
 import { Takers } from './takers.ts'
 import { decodeAddedList, decodeAddedReply, encodeGroupRequest } from './wire.ts'
@@ -68,6 +70,7 @@ class GroupCalls implements Group {
   readonly #options: GroupOptions
   readonly #client: GroupClient
   readonly #readmission: Readmission | undefined
+  readonly #shared: SharedReads
   #heightSeen = 0
 
   constructor(options: GroupOptions, client: GroupClient) {
@@ -76,6 +79,12 @@ class GroupCalls implements Group {
     const { consensus, identity } = options
     if (consensus !== undefined && identity !== undefined)
       this.#readmission = new Readmission({ ...options, ...identity, consensus, client })
+    this.#shared = new SharedReads({
+      ...options,
+      client,
+      memberCount: options.members.length,
+      finalBlockOf: options.epoch.finalBlockOf,
+    })
   }
 
   async start(): Promise<void> {
@@ -127,9 +136,12 @@ class GroupCalls implements Group {
   async read(queries: readonly Query[], options: CallOptions): Promise<readonly Answer[]> {
     return this.#within(options, async (call) => {
       await this.#client.requireQuorum(call)
+      const shared = await this.#shared.first(queries, call)
+      let first = shared === 'alone' ? undefined : shared
       let atBlock: Digest | undefined
       while (!call.signal.aborted) {
-        const round = await this.#readRound(queries, atBlock, call)
+        const round = first ?? (await this.#readRound(queries, atBlock, call))
+        first = undefined
         if (round.agreed !== undefined) {
           this.#heightSeen = Math.max(this.#heightSeen, round.heightSeen)
           return decodeAnswers(round.agreed.answers)
@@ -153,39 +165,20 @@ class GroupCalls implements Group {
     atBlock: Digest | undefined,
     call: Call,
   ): Promise<ReadRound> {
-    const { quorum, members, clock, epoch } = this.#options
+    const { clock, epoch, liarsMax, members, quorum } = this.#options
     const { finalBlockOf } = epoch
-    const memberCount = members.length
     const tally = this.#client.tally(quorum)
-    const round = new ReadRound({ ...this.#options, finalBlockOf, tally, memberCount })
-    const { promise: enough, resolve: end } = Promise.withResolvers<void>()
-    // Whoever is silent must not keep the others from settling, nor from beginning anew.
-    let cancelLate = atBlock === undefined ? undefined : clock.after(settleRoundMs, end)
-    let isShort = atBlock !== undefined
-    const look = (): boolean => {
-      if (round.agreed !== undefined || round.isHopeless) return true
-      if (round.isProven && !isShort) {
-        isShort = true
-        cancelLate?.()
-        cancelLate = clock.after(disagreementMs, end)
-      } else if (tally.answerCount >= quorum) cancelLate ??= clock.after(settleRoundMs, end)
-      return false
-    }
+    const counted = { tally, quorum, liarsMax, finalBlockOf, memberCount: members.length }
+    const watch = new ReadWatch(clock, counted, { settles: atBlock !== undefined })
     await this.#client.askAll(call, {
       request: encodeGroupRequest({ kind: 'read', queries, atBlock }),
       persist: false,
-      enough,
-      onAnswer: (member, bytes) => {
-        round.answered(member, bytes)
-        return look()
-      },
-      onFailure: (_member, { code }) => {
-        round.failed(code)
-        if (look()) end()
-      },
+      enough: watch.ended,
+      onAnswer: (member, bytes) => watch.answered(member, bytes),
+      onFailure: (_member, { code }) => watch.failed(code),
     })
-    cancelLate?.()
-    return round
+    watch.finish()
+    return watch.round
   }
 
   async page(request: PageRequest, options: CallOptions): Promise<Page> {

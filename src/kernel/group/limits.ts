@@ -36,6 +36,9 @@ export const settleMs = 20
 /** Queries of one read. */
 export const queriesMax = 256
 
+/** Reads that go to the members in one request. */
+export const readsMax = 64
+
 /** Entries of one page of a listing. */
 export const pageEntriesMax = 1_000
 

@@ -37,7 +37,7 @@ export class ReadRound {
   }
 
   answered(member: NodeId, bytes: Uint8Array): void {
-    const reply = parse(bytes)
+    const reply = parse(() => decodeReadReply(bytes))
     if (reply === undefined) {
       this.#failedCount++
       return
@@ -100,9 +100,9 @@ export class ReadRound {
 }
 
 /** Undefined for an answer that does not decode: its sender counts as silent. */
-function parse(bytes: Uint8Array): ReadReply | undefined {
+export function parse<Value>(read: () => Value): Value | undefined {
   try {
-    return decodeReadReply(bytes)
+    return read()
   } catch (error) {
     if (isUnosysError(error, 'base/malformed')) return undefined
     throw error

@@ -11,10 +11,12 @@ import {
   decodeAddedReply,
   decodeGroupRequest,
   decodeReadReply,
+  decodeReadsReply,
   encodeAddedList,
   encodeAddedReply,
   encodeGroupRequest,
   encodeReadReply,
+  encodeReadsReply,
   type GroupRequest,
 } from './wire.ts'
 
@@ -32,6 +34,7 @@ const requests: readonly GroupRequest[] = [
   { kind: 'page', page },
   { kind: 'page', page: { ...page, after: undefined } },
   { kind: 'added', fromHeight: 12, countMax: 256 },
+  { kind: 'reads', reads: [queries, [], queries] },
 ]
 
 test('requests come out as they went in', () => {
@@ -45,6 +48,9 @@ test('answers come out as they went in', () => {
     const read = { height: 99, finality, answers: utf8('answers') }
     assert.deepEqual(decodeReadReply(encodeReadReply(read)), read)
   }
+  const one = encodeReadReply({ height: 99, finality: undefined, answers: utf8('answers') })
+  const replies = [one, undefined, one]
+  assert.deepEqual(decodeReadsReply(encodeReadsReply(replies)), replies)
   const block = {
     id: blockIdOf('ef'.repeat(16)),
     version: 3,

@@ -14,7 +14,7 @@ import {
   writeAddedBlock,
 } from '../section/index.ts'
 import type { AddedList } from './interface.ts'
-import { listHeightsMax, messageBytesMax } from './limits.ts'
+import { listHeightsMax, messageBytesMax, readsMax } from './limits.ts'
 
 /** A readmission has 265. */
 const readmissionBytesMax = 1_024
@@ -28,6 +28,7 @@ const Kind = {
   Chunk: 6,
   Readmit: 7,
   Epoch: 8,
+  Reads: 9,
 } as const
 
 export type GroupRequest =
@@ -46,6 +47,8 @@ export type GroupRequest =
   | { readonly kind: 'readmit'; readonly item: Uint8Array }
   /** The consensus epoch and its keys, please. */
   | { readonly kind: 'epoch' }
+  /** Several reads at the newest executed height: each is answered for itself. */
+  | { readonly kind: 'reads'; readonly reads: readonly (readonly Query[])[] }
 
 export function encodeGroupRequest(request: GroupRequest): Uint8Array {
   return encode((writer) => {
@@ -67,6 +70,10 @@ export function encodeGroupRequest(request: GroupRequest): Uint8Array {
         return writer.u8(Kind.Readmit).blob(request.item)
       case 'epoch':
         return writer.u8(Kind.Epoch)
+      case 'reads':
+        return writer
+          .u8(Kind.Reads)
+          .list(request.reads, (inner, queries) => inner.blob(encodeQueries(queries)))
     }
   })
 }
@@ -93,6 +100,10 @@ export function decodeGroupRequest(bytes: Uint8Array): GroupRequest {
         return { kind: 'readmit', item: reader.blob(readmissionBytesMax) }
       case Kind.Epoch:
         return { kind: 'epoch' }
+      case Kind.Reads: {
+        const read = (): readonly Query[] => decodeQueries(reader.blob(messageBytesMax))
+        return { kind: 'reads', reads: reader.list(readsMax, read) }
+      }
     }
   })
 }
@@ -118,6 +129,20 @@ export const decodeReadReply = (bytes: Uint8Array): ReadReply =>
     finality: reader.option((inner) => inner.blob(finalityBytesMax)),
     answers: reader.blob(messageBytesMax),
   }))
+
+/** One for each of several reads, as `encodeReadReply` writes it; undefined: refused. */
+export const encodeReadsReply = (replies: readonly (Uint8Array | undefined)[]): Uint8Array =>
+  encode((writer) => {
+    writer.list(replies, (inner, reply) => {
+      inner.option(reply, (last, bytes) => last.blob(bytes))
+    })
+  })
+
+/** @throws CodecError */
+export const decodeReadsReply = (bytes: Uint8Array): readonly (Uint8Array | undefined)[] =>
+  decode(bytes, (reader) =>
+    reader.list(readsMax, (inner) => inner.option((last) => last.blob(messageBytesMax))),
+  )
 
 const addedBlocksMax = 65_536
 

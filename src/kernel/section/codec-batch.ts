@@ -48,8 +48,14 @@ function readCommand(reader: Reader): Command {
   return { sequence, request, operations }
 }
 
-/** A batch, and the encoding of each command where it is at hand: saves encoding them again. */
-export type ExecutableBatch = SignedBatch & { readonly encodedCommands?: readonly Uint8Array[] }
+/**
+ * A batch, and the encoding of each command where it is at hand: saves encoding them again; so do
+ * the hashes of the commands, once somebody has asked for them.
+ */
+export type ExecutableBatch = SignedBatch & {
+  readonly encodedCommands?: readonly Uint8Array[]
+  commandHashes?: readonly Uint8Array[]
+}
 
 export function encodeSignedBatch(batch: SignedBatch): Uint8Array {
   const commands = batch.commands.map(encodeCommand)
@@ -123,10 +129,14 @@ export function signBatch(
 }
 
 /** Hashes of a batch's commands, in order: identities of their contents. */
-export const commandHashesOf = (crypto: Crypto, batch: ExecutableBatch): Uint8Array[] =>
-  (batch.encodedCommands ?? batch.commands.map(encodeCommand)).map((bytes) =>
-    commandHash(crypto, bytes),
-  )
+export function commandHashesOf(crypto: Crypto, batch: ExecutableBatch): readonly Uint8Array[] {
+  const { encodedCommands } = batch
+  // Whoever made a batch may change it; one that was decoded stays as it is.
+  if (encodedCommands === undefined)
+    return batch.commands.map((command) => commandHash(crypto, encodeCommand(command)))
+  batch.commandHashes ??= encodedCommands.map((bytes) => commandHash(crypto, bytes))
+  return batch.commandHashes
+}
 
 /** The check of a decoded batch that needs no state; consensus votes for no other items. */
 export function isBatchSigned(crypto: Crypto, world: WorldId, batch: ExecutableBatch): boolean {

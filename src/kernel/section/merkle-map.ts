@@ -136,8 +136,11 @@ export class MerkleMap<Key extends string, Value> {
 /** Key of a map by number (seq, sequence, effective time): order of keys is order of numbers. */
 export type NumberKey = string & { readonly brand: 'NumberKey' }
 export const numberKeyBytes = 8
-export const numberKey = (value: number): NumberKey =>
-  value.toString(16).padStart(numberKeyBytes * 2, '0') as NumberKey
+export function numberKey(value: number): NumberKey {
+  const digits = value.toString(16)
+  return (zeros.slice(digits.length) + digits) as NumberKey
+}
+const zeros = '0'.repeat(numberKeyBytes * 2)
 
 export const countOf = (node: MerkleNode<unknown, unknown>): number =>
   node.isLeaf ? 1 : node.count
@@ -198,6 +201,8 @@ function bitAt(key: string, bit: number): 0 | 1 {
 
 /** −1 for equal keys. */
 function firstDifferentBit(a: string, b: string): number {
+  // Most keys that are set are there already, and the engine compares whole texts faster.
+  if (a === b) return -1
   for (let index = 0; index < a.length; index++) {
     const left = a.charCodeAt(index)
     const right = b.charCodeAt(index)

@@ -92,13 +92,27 @@ export function recallResults(
 ): readonly CommandResult[] | undefined {
   const session = liveSession(state, batch.session)
   if (session === undefined) return undefined
+  const kept = keptOf(session, batch)
+  if (kept === undefined) return undefined
   const hashes = commandHashesOf(crypto, batch)
   const results: CommandResult[] = []
-  for (const [index, { sequence }] of batch.commands.entries()) {
-    const known = session.results.get(numberKey(sequence))
-    const hash = hashes[index]
-    if (known === undefined || hash === undefined || !equalBytes(known.hash, hash)) return undefined
-    results.push(known.result)
+  for (const [index, { hash, result }] of kept.entries()) {
+    const own = hashes[index]
+    if (own === undefined || !equalBytes(hash, own)) return undefined
+    results.push(result)
   }
   return results
+}
+
+type Kept = { readonly hash: Uint8Array; readonly result: CommandResult }
+
+/** What is remembered under all sequences of a batch: for a new one nothing, before any hashing. */
+function keptOf(session: SessionState, batch: ExecutableBatch): readonly Kept[] | undefined {
+  const kept: Kept[] = []
+  for (const { sequence } of batch.commands) {
+    const known = session.results.get(numberKey(sequence))
+    if (known === undefined) return undefined
+    kept.push(known)
+  }
+  return kept
 }

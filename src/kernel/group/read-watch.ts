@@ -1,0 +1,78 @@
+/**
+ * How long a round of a read goes on: until it is decided, and not much longer than a quorum needs.
+ * Whoever is silent must not keep the others from settling, nor from beginning anew.
+ */
+import type { NodeId } from '../../base/ids.ts'
+import type { Clock } from '../../ports/clock.ts'
+import { disagreementMs, settleRoundMs } from './limits.ts'
+import { ReadRound, type ReadRoundOptions } from './read-round.ts'
+
+export class ReadWatch {
+  readonly round: ReadRound
+  /** Resolves when another answer would change nothing, or has been waited for in vain. */
+  readonly ended: Promise<void>
+  readonly #clock: Clock
+  readonly #options: ReadRoundOptions
+  readonly #end: () => void
+  #cancelLate: (() => void) | undefined
+  /** The shortest wait has begun. */
+  #isShort: boolean
+  #isOver = false
+
+  /** @param how `settles`: the round is for the state after one block. */
+  constructor(
+    clock: Clock,
+    options: ReadRoundOptions,
+    how: { readonly settles: boolean } = { settles: false },
+  ) {
+    this.#clock = clock
+    this.#options = options
+    this.round = new ReadRound(options)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.ended = promise
+    this.#end = resolve
+    this.#isShort = how.settles
+    if (how.settles) this.#waitAtMost(settleRoundMs)
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** A member's answer. True when the round is over. */
+  answered(member: NodeId, bytes: Uint8Array): boolean {
+    if (!this.#isOver) this.round.answered(member, bytes)
+    return this.#look()
+  }
+
+  /** A member that gives none. True when the round is over. */
+  failed(code: string): boolean {
+    if (!this.#isOver) this.round.failed(code)
+    return this.#look()
+  }
+
+  #look(): boolean {
+    if (this.#isOver) return true
+    const { round } = this
+    const { quorum, tally } = this.#options
+    if (round.agreed !== undefined || round.isHopeless) this.finish()
+    else if (round.isProven && !this.#isShort) {
+      this.#isShort = true
+      this.#waitAtMost(disagreementMs)
+    } else if (tally.answerCount >= quorum && this.#cancelLate === undefined)
+      this.#waitAtMost(settleRoundMs)
+    return this.#isOver
+  }
+
+  #waitAtMost(delayMs: number): void {
+    this.#cancelLate?.()
+    this.#cancelLate = this.#clock.after(delayMs, () => this.finish())
+  }
+
+  /** Nothing that comes later counts. */
+  finish(): void {
+    this.#isOver = true
+    this.#cancelLate?.()
+    this.#end()
+  }
+}
