@@ -143,39 +143,41 @@ class GroupCalls implements Group {
     const tally = this.#client.tally(quorum)
     let agreed: ReadReply | undefined
     let highest = 0
-    let failed = 0
-    let tooLarge = 0
-    const hopeless = (): boolean => {
-      const open = members.length - tally.answerCount - failed
-      return tally.answerCount >= quorum && tally.largest + open < quorum
-    }
+    const failed = new Set<NodeId>()
+    const tooLarge = new Set<NodeId>()
+    const openCount = (): number => members.length - tally.answerCount - failed.size
+    const hopeless = (): boolean =>
+      tally.answerCount >= quorum && tally.largest + openCount() < quorum
     const { promise: enough, resolve: end } = Promise.withResolvers<void>()
     let cancelLate: (() => void) | undefined
     await this.#client.askAll(call, {
       request: encodeGroupRequest({ kind: 'read', queries, atHeight }),
-      persist: false,
+      // While another one is silent, who failed (its link was down) may be needed: ask again.
+      persist: true,
       enough,
       onAnswer: (member, bytes) => {
         const reply = parse(() => decodeReadReply(bytes))
         if (reply === undefined) {
-          failed++
-          return hopeless()
+          failed.add(member)
+          return hopeless() || openCount() === 0
         }
+        failed.delete(member)
         highest = Math.max(highest, reply.height)
         if (tally.add(member, reply.answers)) agreed = reply
         // A quorum that disagrees settles; who is silent must not keep it from that.
         if (tally.answerCount >= quorum) {
           cancelLate ??= this.#options.clock.after(disagreementMs, end)
         }
-        return agreed !== undefined || hopeless()
+        return agreed !== undefined || hopeless() || openCount() === 0
       },
-      onFailure: (_member, code) => {
-        failed++
-        if (code === 'group/too-large') tooLarge++
+      onFailure: (member, code) => {
+        failed.add(member)
+        if (code === 'group/too-large') tooLarge.add(member)
+        if (openCount() === 0) end()
       },
     })
     cancelLate?.()
-    if (agreed === undefined && tooLarge > liarsMax) {
+    if (agreed === undefined && tooLarge.size > liarsMax) {
       throw new GroupError(GroupCode.TooLarge, 'the answer does not fit a message', {})
     }
     return { agreed, settleAt: tally.answerCount >= quorum ? highest : undefined }
