@@ -49,6 +49,8 @@ export type ChaosOptions = {
   readonly defaultReplicas?: number
   /** A rule that no correct Processor keeps. For tests: the run must end in an error. */
   readonly mutation?: WorldMutation
+  /** Virtual time that the world may take to come to rest. */
+  readonly recoveryMsMax?: number
   readonly clientCount?: number
   readonly operationCount?: number
   readonly fileCount?: number
@@ -90,7 +92,7 @@ const requestDeadlineMs = 5_000
 const contentBytesMax = 20_000
 const pauseMsMax = 300
 const workMsMax = 600_000
-const recoveryMsMax = 60_000
+const recoveryMsMaxDefault = 60_000
 const eventCountMax = 1_500_000
 
 export class WorldChaos {
@@ -156,7 +158,7 @@ export class WorldChaos {
     await work
     const recoveryMs = await this.#heal()
     await this.#readEverywhere()
-    await world.until(() => this.#isAtRest(), { timeMsMax: recoveryMsMax, eventCountMax })
+    await world.until(() => this.#isAtRest(), { timeMsMax: this.#recoveryMsMax, eventCountMax })
     this.#bounds.end()
     this.#check()
     return {
@@ -214,6 +216,10 @@ export class WorldChaos {
     return this.world.processors.filter(({ n }) => !this.world.liars.has(n))
   }
 
+  get #recoveryMsMax(): number {
+    return this.#options.recoveryMsMax ?? recoveryMsMaxDefault
+  }
+
   get #troubleNames(): readonly string[] {
     const liars = (this.#options.liars ?? []).map(({ n, name }) => `${n} a ${name}`)
     return [...namesOfWorldFaults(this.#faults), ...liars]
@@ -238,7 +244,7 @@ export class WorldChaos {
     const { world } = this
     const startedMs = world.scheduler.nowMs
     this.#troubles.end()
-    await world.until(() => this.#isAtRest(), { timeMsMax: recoveryMsMax, eventCountMax })
+    await world.until(() => this.#isAtRest(), { timeMsMax: this.#recoveryMsMax, eventCountMax })
     return world.scheduler.nowMs - startedMs
   }
 

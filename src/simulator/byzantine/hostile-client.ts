@@ -18,6 +18,8 @@ import { type LiarRun, tamperedLinks, type WorldLiar } from './altered.ts'
 import { askedOf, bytesOf } from './requests.ts'
 
 const keptMax = 32
+/** Requests that are under way at once. */
+const askerCount = 3
 const folder = '/v1/files/public/hostile'
 
 /**
@@ -61,7 +63,9 @@ export const hostileClient: WorldLiar = (run) => {
     return isHonestToo ? [sent, submitOf(crypto, lie)] : [submitOf(crypto, lie)]
   }
   const started = (): void => {
-    process.after(500, () => ask(run, 0), 'is hostile')
+    for (let at = 0; at < askerCount; at++) {
+      process.after(500, () => ask(run, 0), 'is hostile')
+    }
   }
   return {
     ports: (ports) => ({ ...ports, crypto: spied(ports.crypto) }),
@@ -86,7 +90,7 @@ function worsened(
 ): Uint8Array {
   const { commands } = batch
   const last = commands.at(-1)
-  switch (random.below(7)) {
+  switch (random.below(12)) {
     case 0: {
       const bytes = encodeSignedBatch(batch)
       return bytes.slice(0, random.below(bytes.length))
@@ -118,9 +122,11 @@ function worsened(
     default:
       return resigned(
         batch,
-        commands.map((command) => ({
-          ...command,
-          operations: command.operations.map((operation) => withFalseReceipts(random, operation)),
+        // Beside what was meant, not in its place: under a number that comes later.
+        commands.map(({ sequence, request, operations }) => ({
+          sequence: sequence + 8,
+          request,
+          operations: operations.map((operation) => withFalseReceipts(random, operation)),
         })),
       )
   }
@@ -153,7 +159,7 @@ function ask(run: LiarRun, count: number): void {
   const { world, processor, process, random } = run
   const { done } = world.request(processor.n, requestOf(random, count))
   const again = (): void => {
-    process.after(random.between({ min: 5, max: 300 }), () => ask(run, count + 1), 'is hostile')
+    process.after(random.between({ min: 5, max: 120 }), () => ask(run, count + 1), 'is hostile')
   }
   done.then(again, again)
 }
@@ -176,5 +182,5 @@ function requestOf(random: SimRandom, count: number): SimRequest {
     { method: 'PUT', path, body, headers: { 'content-length': '3' } },
     { method: 'DELETE', path },
   ]
-  return random.pick(requests)
+  return random.pick(random.happens(0.5) ? requests.slice(0, 3) : requests)
 }
