@@ -94,6 +94,8 @@ const pauseMsMax = 300
 const workMsMax = 600_000
 const recoveryMsMaxDefault = 60_000
 const eventCountMax = 1_500_000
+/** Between two looks at whether the world is at rest: each costs as much as some events. */
+const lookEveryMs = 5
 
 export class WorldChaos {
   readonly world: SimWorld
@@ -104,6 +106,7 @@ export class WorldChaos {
   readonly #bounds: WorldBounds
   readonly #histories = new WorldHistories()
   #lieCount = 0
+  #nextLookMs = 0
 
   private constructor(world: SimWorld, options: ChaosOptions, faults: WorldFaults) {
     const { clientCount = 3, operationCount = 14, fileCount = 2 } = options
@@ -189,7 +192,8 @@ export class WorldChaos {
     const lied = (): void => {
       this.#lieCount++
     }
-    return worldLiars[plan.name]({ world: this.world, processor, process, random, lied })
+    const isOver = (): boolean => this.#troubles.isOver
+    return worldLiars[plan.name]({ world: this.world, processor, process, random, lied, isOver })
   }
 
   /** A liar that stumbles over its own lies starts again. */
@@ -250,6 +254,9 @@ export class WorldChaos {
 
   /** Everybody is back, has executed everything, and holds what it should. */
   #isAtRest(): boolean {
+    const { nowMs } = this.world.scheduler
+    if (nowMs < this.#nextLookMs) return false
+    this.#nextLookMs = nowMs + lookEveryMs
     const processors = this.#correct
     if (!processors.every(({ isReady }) => isReady)) return false
     const height = this.#height

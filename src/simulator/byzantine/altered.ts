@@ -29,6 +29,8 @@ export type LiarRun = {
   readonly random: SimRandom
   /** Told of each lie: a liar that tells none shows nothing. */
   readonly lied: () => void
+  /** True when the world shall come to rest: who makes work for all has to stop. */
+  readonly isOver: () => boolean
 }
 
 /** Asked at each start of the liar's process. */

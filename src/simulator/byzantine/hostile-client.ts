@@ -156,7 +156,8 @@ function falseAdded(random: SimRandom, { blocks, receipts }: Added): Added {
 
 /** One request after the other, whatever comes of them. */
 function ask(run: LiarRun, count: number): void {
-  const { world, processor, process, random } = run
+  const { world, processor, process, random, isOver } = run
+  if (isOver()) return
   const { done } = world.request(processor.n, requestOf(random, count))
   const again = (): void => {
     process.after(random.between({ min: 5, max: 120 }), () => ask(run, count + 1), 'is hostile')
