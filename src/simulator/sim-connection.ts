@@ -25,6 +25,8 @@ export type ConnectionWays = {
   isHostUp(name: string): boolean
   /** What arrives in the place of a message: a man in the middle. */
   intercept(frame: { from: string; to: string; bytes: Uint8Array }): readonly Uint8Array[]
+  /** Sees what is put on the line. */
+  watch(bytes: Uint8Array): void
   onEnd(connection: SimConnection): void
 }
 
@@ -98,6 +100,7 @@ export class SimConnection {
       deliver: (item) => this.#deliver(from, to, item),
       onTaken: (bytes) => {
         this.#trace('send', [from, to], bytes.length)
+        this.#ways.watch(bytes)
         if (!random.happens(weather().cutChance)) return true
         this.cut()
         return false

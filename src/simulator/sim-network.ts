@@ -44,6 +44,7 @@ export class SimNetwork {
   #groupOf: ReadonlyMap<string, number> | undefined
   #weather: Weather
   #interceptor: Interceptor | undefined
+  #watch: ((bytes: Uint8Array) => void) | undefined
   #connectionId = 0
   #nextPort = firstFreePort
 
@@ -143,6 +144,11 @@ export class SimNetwork {
     process.kill()
   }
 
+  /** Sees all bytes that are put on a line, whether they arrive or not. */
+  watchWith(watch: (bytes: Uint8Array) => void): void {
+    this.#watch = watch
+  }
+
   /**
    * Put a man in the middle: he is handed each message as it arrives and says what arrives in its
    * place (nothing, another, several). Undefined removes him.
@@ -221,6 +227,7 @@ export class SimNetwork {
       isBlocked: (from, to) => this.isBlocked(from, to),
       isHostUp: (name) => this.isHostUp(name),
       intercept: (frame) => this.#interceptor?.(frame) ?? [frame.bytes],
+      watch: (bytes) => this.#watch?.(bytes),
       onEnd: (ended) => this.#connections.delete(ended),
     }
     const connection = new SimConnection(ways, {

@@ -8,14 +8,20 @@
  * nothing acknowledged is lost, and nothing done twice; after the trouble every Processor comes
  * back, catches up, and holds what it should; all members came to the same state at each height,
  * and it comes back from a snapshot; no correct Processor is reported for more than being late or
- * for not having a block. The budget of events is a promise too: no storm.
+ * for not having a block; nothing that an application wrote or named stands in any byte on the
+ * network or on a disk; queues, pools and files stay within bounds. The budget of events is a
+ * promise too: no storm.
  */
+import { fromUtf8 } from '../base/bytes.ts'
 import { UnosysError } from '../base/error.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { Handshake } from '../ports/handshake.ts'
+import type { AlteredRun } from './byzantine/altered.ts'
+import type { SimProcess } from './sim-process.ts'
 import { SimRandom } from './sim-random.ts'
 import type { TraceListener } from './trace.ts'
 import { SimWorld } from './world.ts'
+import { WorldBounds } from './world-bounds.ts'
 import { folderPath, logPath, namesFolderPath, WorldClient } from './world-clients.ts'
 import {
   drawMemberLimits,
@@ -24,7 +30,9 @@ import {
   type WorldFaults,
 } from './world-faults.ts'
 import { WorldHistories } from './world-histories.ts'
-import type { SimProcessor } from './world-processor.ts'
+import { drawWorldLiars, type LiarPlan, replicasFor, worldLiars } from './world-liars.ts'
+import { type WorldMutation, worldMutations } from './world-mutations.ts'
+import type { ProcessorStopped, SimProcessor } from './world-processor.ts'
 import { WorldTroubles } from './world-troubles.ts'
 
 export type ChaosOptions = {
@@ -35,6 +43,14 @@ export type ChaosOptions = {
   readonly settle: () => Promise<void>
   /** Drawn from the seed when not given. */
   readonly faults?: WorldFaults
+  /** Drawn from the seed when not given. More than the world survives must show. */
+  readonly liars?: readonly LiarPlan[]
+  /** Drawn to fit the liars when not given. */
+  readonly defaultReplicas?: number
+  /** A rule that no correct Processor keeps. For tests: the run must end in an error. */
+  readonly mutation?: WorldMutation
+  /** Virtual time that the world may take to come to rest. */
+  readonly recoveryMsMax?: number
   readonly clientCount?: number
   readonly operationCount?: number
   readonly fileCount?: number
@@ -54,6 +70,10 @@ export type ChaosReport = {
   readonly rotCount: number
   /** Processors that stopped because of their disks. */
   readonly diskStopCount: number
+  /** Bytes on the network and on disks that were searched for secrets. */
+  readonly searchedBytes: number
+  /** Told by Byzantine Processors. */
+  readonly lieCount: number
   readonly acknowledgedCount: number
   readonly answeredReadCount: number
   readonly unansweredCount: number
@@ -72,8 +92,10 @@ const requestDeadlineMs = 5_000
 const contentBytesMax = 20_000
 const pauseMsMax = 300
 const workMsMax = 600_000
-const recoveryMsMax = 60_000
+const recoveryMsMaxDefault = 60_000
 const eventCountMax = 1_500_000
+/** Between two looks at whether the world is at rest: each costs as much as some events. */
+const lookEveryMs = 5
 
 export class WorldChaos {
   readonly world: SimWorld
@@ -81,7 +103,10 @@ export class WorldChaos {
   readonly #faults: WorldFaults
   readonly #clients: WorldClient[]
   readonly #troubles: WorldTroubles
+  readonly #bounds: WorldBounds
   readonly #histories = new WorldHistories()
+  #lieCount = 0
+  #nextLookMs = 0
 
   private constructor(world: SimWorld, options: ChaosOptions, faults: WorldFaults) {
     const { clientCount = 3, operationCount = 14, fileCount = 2 } = options
@@ -89,8 +114,10 @@ export class WorldChaos {
     this.#options = options
     this.#faults = faults
     this.#troubles = new WorldTroubles(world, faults)
-    world.explainsStop = (processor, error) =>
-      world.liars.has(processor.n) || this.#troubles.disks.explains(processor, error)
+    this.#bounds = new WorldBounds(world)
+    for (const { n } of options.liars ?? []) world.liars.add(n)
+    world.alterationsOf = (processor, process) => this.#alterationsOf(processor, process)
+    world.explainsStop = (processor, error) => this.#explainsStop(processor, error)
     this.#clients = Array.from({ length: clientCount }, (_, index) => {
       const name = `client-${index + 1}`
       return new WorldClient(world, this.#histories, {
@@ -102,36 +129,44 @@ export class WorldChaos {
         pauseMsMax,
         deadlineMs: requestDeadlineMs,
         isTrusted: (n) => !world.liars.has(n),
-        canary: 'x',
+        canary: world.secrets.canary,
       })
     })
   }
 
   static async create(options: ChaosOptions): Promise<WorldChaos> {
     const memberLimits = drawMemberLimits(new SimRandom(options.seed, 'limits'))
-    const world = await SimWorld.create({ ...options, memberLimits })
-    const dice = world.random.fork('faults')
-    const faults = options.faults ?? drawWorldFaults(dice, options.nodeCount)
-    return new WorldChaos(world, options, faults)
+    const { nodeCount } = options
+    const liars = options.liars ?? drawWorldLiars(new SimRandom(options.seed, 'liars'), nodeCount)
+    const defaultReplicas = replicasFor(nodeCount, liars.length)
+    const world = await SimWorld.create({ defaultReplicas, ...options, memberLimits })
+    const drawn = options.faults ?? drawWorldFaults(world.random.fork('faults'), nodeCount)
+    // A liar's copy is a lost one: beside it no other may be.
+    const [first] = liars
+    const faults = first === undefined ? drawn : { ...drawn, damaged: first.n }
+    return new WorldChaos(world, { ...options, liars }, faults)
   }
 
   /** @throws BrokenPromise, and whatever a Processor stopped for. */
   async run(): Promise<ChaosReport> {
     const { world } = this
-    await world.start()
+    for (const n of world.liars) world.processor(n).start()
+    await world.start(...this.#correct.map(({ n }) => n))
     await this.#make()
     this.#troubles.begin()
+    this.#bounds.begin()
     const work = Promise.all(this.#clients.map((client) => client.run()))
     const budget = { timeMsMax: workMsMax, eventCountMax }
     await world.until(() => this.#clients.every(({ isDone }) => isDone), budget)
     await work
     const recoveryMs = await this.#heal()
     await this.#readEverywhere()
-    await world.until(() => this.#isAtRest(), { timeMsMax: recoveryMsMax, eventCountMax })
+    await world.until(() => this.#isAtRest(), { timeMsMax: this.#recoveryMsMax, eventCountMax })
+    this.#bounds.end()
     this.#check()
     return {
       seed: this.#options.seed,
-      troubles: namesOfWorldFaults(this.#faults),
+      troubles: this.#troubleNames,
       traceHash: world.traceHash,
       eventCount: world.scheduler.ranCount,
       virtualMs: world.scheduler.nowMs,
@@ -139,6 +174,8 @@ export class WorldChaos {
       crashCount: this.#troubles.crashCount,
       rotCount: this.#troubles.disks.rotCount,
       diskStopCount: this.#troubles.disks.stopCount,
+      lieCount: this.#lieCount,
+      searchedBytes: world.secrets.searchedBytes,
       acknowledgedCount: this.#histories.acknowledgedCount,
       answeredReadCount: this.#histories.answeredReadCount,
       unansweredCount: this.#histories.unansweredCount,
@@ -147,14 +184,35 @@ export class WorldChaos {
     }
   }
 
+  #alterationsOf(processor: SimProcessor, process: SimProcess): AlteredRun | undefined {
+    const plan = this.#options.liars?.find(({ n }) => n === processor.n)
+    const { mutation } = this.#options
+    if (plan === undefined) return mutation === undefined ? undefined : worldMutations[mutation]()
+    const random = this.world.random.fork(`liar ${plan.n}`)
+    const lied = (): void => {
+      this.#lieCount++
+    }
+    const isOver = (): boolean => this.#troubles.isOver
+    return worldLiars[plan.name]({ world: this.world, processor, process, random, lied, isOver })
+  }
+
+  /** A liar that stumbles over its own lies starts again. */
+  #explainsStop(processor: SimProcessor, error: ProcessorStopped): boolean {
+    if (!this.world.liars.has(processor.n)) return this.#troubles.disks.explains(processor, error)
+    this.world.scheduler.after(500, () => processor.start(), `restart ${processor.name}`)
+    return true
+  }
+
   /** What the applications work on. */
   async #make(): Promise<void> {
     const [first] = this.#correct
     if (first === undefined) throw this.#broken('no Processor is correct')
     for (const path of [folderPath, namesFolderPath, logPath]) {
       const body = new Uint8Array(0)
-      const { status } = await this.world.call(first.n, { method: 'PUT', path, body })
-      if (status !== 201) throw this.#broken(`${path} is not made: ${status}`)
+      const reply = await this.world.call(first.n, { method: 'PUT', path, body })
+      if (reply.status !== 201) {
+        throw this.#broken(`${path} is not made: ${reply.status} ${fromUtf8(reply.body)}`)
+      }
     }
   }
 
@@ -162,9 +220,18 @@ export class WorldChaos {
     return this.world.processors.filter(({ n }) => !this.world.liars.has(n))
   }
 
+  get #recoveryMsMax(): number {
+    return this.#options.recoveryMsMax ?? recoveryMsMaxDefault
+  }
+
+  get #troubleNames(): readonly string[] {
+    const liars = (this.#options.liars ?? []).map(({ n, name }) => `${n} a ${name}`)
+    return [...namesOfWorldFaults(this.#faults), ...liars]
+  }
+
   #broken(what: string): BrokenPromise {
     const { seed, nodeCount } = this.#options
-    const troubles = namesOfWorldFaults(this.#faults).join(', ')
+    const troubles = this.#troubleNames.join(', ')
     const message = `seed ${seed} with ${nodeCount} Processors (${troubles}): ${what}`
     return new BrokenPromise('simulator/broken-promise', message, { seed })
   }
@@ -181,12 +248,15 @@ export class WorldChaos {
     const { world } = this
     const startedMs = world.scheduler.nowMs
     this.#troubles.end()
-    await world.until(() => this.#isAtRest(), { timeMsMax: recoveryMsMax, eventCountMax })
+    await world.until(() => this.#isAtRest(), { timeMsMax: this.#recoveryMsMax, eventCountMax })
     return world.scheduler.nowMs - startedMs
   }
 
   /** Everybody is back, has executed everything, and holds what it should. */
   #isAtRest(): boolean {
+    const { nowMs } = this.world.scheduler
+    if (nowMs < this.#nextLookMs) return false
+    this.#nextLookMs = nowMs + lookEveryMs
     const processors = this.#correct
     if (!processors.every(({ isReady }) => isReady)) return false
     const height = this.#height
@@ -215,7 +285,7 @@ export class WorldChaos {
     const members = this.#correct.filter(({ kernel }) => kernel.status().role === 'member')
     const disagreement = this.world.agreement.faultAtRest(members.map(({ n }) => n))
     if (disagreement !== undefined) throw this.#broken(disagreement)
-    const fault = this.#histories.fault()
+    const fault = this.#histories.fault() ?? this.#bounds.fault
     if (fault !== undefined) throw this.#broken(fault)
     for (const { n, kernel } of this.#correct) {
       for (const { n: peer, faults } of kernel.status().processors) {

@@ -5,15 +5,17 @@
 import { UnosysError } from '../base/error.ts'
 import type { NodeId } from '../base/ids.ts'
 import {
-  type Alterations,
   createAltered,
   type Kernel,
   type KernelOptions,
+  type KernelPorts,
 } from '../kernel/kernel.ts'
+import type { Links } from '../kernel/links/index.ts'
 import type { Genesis } from '../kernel/section/index.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { Handshake } from '../ports/handshake.ts'
 import type { NodeKeys } from '../ports/keyring.ts'
+import type { AlteredRun } from './byzantine/altered.ts'
 import type { Scheduler } from './scheduler.ts'
 import { SimClock } from './sim-clock.ts'
 import { simCrypto } from './sim-crypto.ts'
@@ -23,6 +25,12 @@ import { SimLog } from './sim-log.ts'
 import type { SimNetwork } from './sim-network.ts'
 import { SimProcess } from './sim-process.ts'
 import type { SimRandom } from './sim-random.ts'
+import {
+  type ByteListener,
+  type NameListener,
+  watchedDisk,
+  watchedJournals,
+} from './watched-ports.ts'
 import { SimMetrics } from './world-metrics.ts'
 
 /** What all Processors of a world share. */
@@ -35,16 +43,24 @@ export type WorldParts = {
   readonly peers: readonly { readonly node: NodeId; readonly address: string }[]
   /** Of Processor `n`, where it is a member. */
   readonly memberOptions: (n: number) => NonNullable<KernelOptions['member']>
+  /** Sees all that goes to disks and journals. */
+  readonly onBytes: ByteListener
+  readonly onName: NameListener
   /** A Processor stopped by itself, or could not start. */
   readonly onFailure: (processor: SimProcessor, error: ProcessorStopped) => void
   /** Parts of its kernel that are others, for one run of it. */
-  readonly alterationsOf: (processor: SimProcessor, process: SimProcess) => Alterations | undefined
+  readonly alterationsOf: (processor: SimProcessor, process: SimProcess) => AlteredRun | undefined
 }
 
 /** The end of a run that nobody asked for. */
 export class ProcessorStopped extends UnosysError<'simulator/stopped', { readonly n: number }> {}
 
-type Run = { readonly process: SimProcess; readonly metrics: SimMetrics; kernel?: Kernel }
+type Run = {
+  readonly process: SimProcess
+  readonly metrics: SimMetrics
+  kernel?: Kernel
+  links?: Links
+}
 
 export type Crash = {
   /** The power is cut: what was not synced is left to the dice. Otherwise the process is killed. */
@@ -103,6 +119,11 @@ export class SimProcessor {
     return kernel
   }
 
+  /** The links of this run, once its kernel is made. */
+  get links(): Links | undefined {
+    return this.#run?.links
+  }
+
   get process(): SimProcess {
     if (this.#run === undefined) throw this.#stopped('was never started')
     return this.#run.process
@@ -128,18 +149,20 @@ export class SimProcessor {
     const { scheduler, network, crypto, handshake, genesis, peers } = this.#parts
     const { process, metrics } = run
     const clock = new SimClock(process, { wallOffsetMs: this.wallOffsetMs })
+    const altered = this.#parts.alterationsOf(this, process) ?? {}
+    const ports: KernelPorts = {
+      clock,
+      random: this.#random.fork('kernel'),
+      crypto: simCrypto(scheduler, crypto),
+      handshake,
+      transport: network.transport(process),
+      disk: watchedDisk(this.disk.mount(clock), this.#parts),
+      journals: watchedJournals(this.journals.opener(clock), this.#parts.onBytes),
+      log: new SimLog(process),
+      metrics,
+    }
     const kernel = await createAltered(
-      {
-        clock,
-        random: this.#random.fork('kernel'),
-        crypto: simCrypto(scheduler, crypto),
-        handshake,
-        transport: network.transport(process),
-        disk: this.disk.mount(clock),
-        journals: this.journals.opener(clock),
-        log: new SimLog(process),
-        metrics,
-      },
+      altered.ports?.(ports) ?? ports,
       {
         version: '0.0.0',
         genesis,
@@ -150,7 +173,13 @@ export class SimProcessor {
         onFatal: (error) => this.#failed(run, error),
         member: this.#parts.memberOptions(this.n),
       },
-      this.#parts.alterationsOf(this, process) ?? {},
+      {
+        ...altered,
+        links: (links) => {
+          run.links = altered.links?.(links) ?? links
+          return run.links
+        },
+      },
     )
     if (isOver(run)) return
     run.kernel = kernel

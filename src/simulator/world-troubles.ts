@@ -17,6 +17,7 @@ export class WorldTroubles {
   readonly disks: DiskTroubles
   #isOn = false
   crashCount = 0
+  isOver = false
   /** By all members, until the trouble ends and after. */
   snapshotCount = 0
 
@@ -51,6 +52,7 @@ export class WorldTroubles {
   /** All trouble ends; who is down starts. */
   end(): void {
     this.#isOn = false
+    this.isOver = true
     this.#world.heal()
     this.disks.end()
     for (const processor of this.#world.processors) {

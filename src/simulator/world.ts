@@ -26,6 +26,7 @@ import {
   SimProcessor,
   type WorldParts,
 } from './world-processor.ts'
+import { WorldSecrets } from './world-secrets.ts'
 
 export type SimWorldOptions = {
   readonly seed: number | string
@@ -52,6 +53,7 @@ export class SimWorld {
   readonly network: SimNetwork
   /** The world's own dice, for troubles and workloads. */
   readonly random: SimRandom
+  readonly crypto: Crypto
   /** All keys and the genesis document: whoever tests may look into everything. */
   readonly drawn: DrawnWorld
   /** In the order of their numbers: `processors[0]` is Processor 1. */
@@ -60,6 +62,8 @@ export class SimWorld {
   readonly #recorder: TraceRecorder
   /** Processors that stopped by themselves, or could not start. */
   readonly failures: Error[] = []
+  /** Words that applications may write and name, and nobody else may see. */
+  readonly secrets: WorldSecrets
   /** What the members that execute the log come to. */
   readonly agreement: WorldAgreement
   /** Processors that do not keep to the protocol, by number: nothing they say counts. */
@@ -85,6 +89,7 @@ export class SimWorld {
     const { drawn, random, recorder } = parts
     this.#seed = options.seed
     this.agreement = new WorldAgreement(crypto)
+    this.crypto = crypto
     this.#recorder = recorder
     this.random = random
     this.drawn = drawn
@@ -95,8 +100,10 @@ export class SimWorld {
         onTrace?.(event)
       },
     })
+    this.secrets = new WorldSecrets(random.fork('secrets'))
     const weather = options.weather === undefined ? {} : { weather: options.weather }
     this.network = new SimNetwork({ scheduler: this.scheduler, random, ...weather })
+    this.network.watchWith((bytes) => this.secrets.look('on the network', [bytes]))
     const shared: WorldParts = {
       scheduler: this.scheduler,
       network: this.network,
@@ -111,6 +118,8 @@ export class SimWorld {
       onFailure: (processor, error) => {
         if (!this.explainsStop(processor, error)) this.failures.push(error)
       },
+      onBytes: (where, parts) => this.secrets.look(where, parts),
+      onName: (where, name) => this.secrets.lookAtText(where, name),
       alterationsOf: (processor, process) => this.alterationsOf(processor, process),
     }
     this.processors = drawn.nodes.map(({ node, keys }, index) => {
@@ -208,12 +217,13 @@ export class SimWorld {
     readonly timeMsMax?: number
   }): Promise<RunEnd> {
     const hasFailed = (): boolean => this.failures.length > 0 && !this.toleratesStops
-    const { agreement } = this
+    const { agreement, secrets } = this
+    const fault = (): string | undefined => agreement.fault ?? secrets.fault
     const end = await this.scheduler.run({
       ...options,
-      until: () => hasFailed() || agreement.fault !== undefined || options.until?.() === true,
+      until: () => hasFailed() || fault() !== undefined || options.until?.() === true,
     })
-    if (agreement.fault !== undefined) throw new Error(`seed ${this.#seed}: ${agreement.fault}`)
+    if (fault() !== undefined) throw new Error(`seed ${this.#seed}: ${fault()}`)
     if (hasFailed()) throw this.failures[0]
     return end
   }

@@ -172,6 +172,21 @@ test('C29: with one of three holders down writes and reads go on; it catches up 
   for (const n of [1, 3, 4]) assert.deepEqual(faultsOf(world, n, 2), {})
 })
 
+test('C94 C96: a read with one member silent goes on as soon as the link to another is back', async () => {
+  const world = await startedWorld({ seed: 34 })
+  await put(world, 1, '/public/f', { body })
+  world.processor(4).crash()
+  await world.pass(50)
+  world.network.block({ from: 'p3', to: 'p1' })
+  const startMs = world.scheduler.nowMs
+  const call = world.request(1, { method: 'HEAD', path: pathOf('/public/f') })
+  await world.pass(10)
+  await world.start(4)
+  assert.equal((await world.finish(call.done)).status, 200)
+  const tookMs = world.scheduler.nowMs - startMs
+  assert(tookMs < 1_500, `${tookMs} ms`)
+})
+
 /** Ways in which a Processor is alive and does not take blocks. */
 const silences: readonly {
   readonly title: string

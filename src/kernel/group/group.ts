@@ -172,10 +172,11 @@ class GroupCalls implements Group {
     const watch = new ReadWatch(clock, counted, { settles: atBlock !== undefined })
     await this.#client.askAll(call, {
       request: encodeGroupRequest({ kind: 'read', queries, atBlock }),
-      persist: false,
+      // While another one is silent, who failed (its link was down) may be needed: ask again.
+      persist: true,
       enough: watch.ended,
       onAnswer: (member, bytes) => watch.answered(member, bytes),
-      onFailure: (_member, { code }) => watch.failed(code),
+      onFailure: (member, { code }) => watch.failed(member, code),
     })
     watch.finish()
     return watch.round

@@ -28,8 +28,8 @@ export class ReadRound {
   /** Members that said where they are and proved it. */
   #provenCount = 0
   #newest: FinalBlock | undefined
-  #failedCount = 0
-  #tooLargeCount = 0
+  readonly #failed = new Set<NodeId>()
+  readonly #tooLarge = new Set<NodeId>()
   agreed: ReadReply | undefined
 
   constructor(options: ReadRoundOptions) {
@@ -39,22 +39,23 @@ export class ReadRound {
   answered(member: NodeId, bytes: Uint8Array): void {
     const reply = parse(() => decodeReadReply(bytes))
     if (reply === undefined) {
-      this.#failedCount++
+      this.#failed.add(member)
       return
     }
+    this.#failed.delete(member)
     this.#heights.push(reply.height)
     this.#unchecked.push(reply)
     if (this.#options.tally.add(member, reply.answers)) this.agreed = reply
   }
 
-  failed(code: string): void {
-    this.#failedCount++
-    if (code === 'group/too-large') this.#tooLargeCount++
+  failed(member: NodeId, code: string): void {
+    this.#failed.add(member)
+    if (code === 'group/too-large') this.#tooLarge.add(member)
   }
 
   /** More members than can lie say that the answers fit no message. */
   get isTooLarge(): boolean {
-    return this.#tooLargeCount > this.#options.liarsMax
+    return this.#tooLarge.size > this.#options.liarsMax
   }
 
   /** A height that a correct member named, or a lower one: liars name any. */
@@ -66,7 +67,7 @@ export class ReadRound {
   /** No quorum can agree any more, and nothing more need be known to settle. */
   get isHopeless(): boolean {
     const { memberCount, quorum, tally } = this.#options
-    const open = memberCount - tally.answerCount - this.#failedCount
+    const open = memberCount - tally.answerCount - this.#failed.size
     return tally.largest + open < quorum && (open === 0 || this.isProven)
   }
 

@@ -45,9 +45,9 @@ export class ReadWatch {
     return this.#look()
   }
 
-  /** A member that gives none. True when the round is over. */
-  failed(code: string): boolean {
-    if (!this.#isOver) this.round.failed(code)
+  /** A member that gives none; it may be asked again. True when the round is over. */
+  failed(member: NodeId, code: string): boolean {
+    if (!this.#isOver) this.round.failed(member, code)
     return this.#look()
   }
 

@@ -5,6 +5,7 @@
  *
  * This is a first round only: who gets no agreement settles by itself, as if it had been alone.
  */
+import type { NodeId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Query } from '../section/index.ts'
 import { Call, type GroupClient } from './client.ts'
@@ -67,8 +68,8 @@ export class SharedReads {
     const leftMs = waiting.reduce((most, { call }) => Math.max(most, call.leftMs), 1)
     const call = new Call(this.#clock, { deadlineMs: leftMs })
     const areOver = (): boolean => rounds.every(({ isOver }) => isOver)
-    const failed = (code: string): boolean => {
-      for (const round of rounds) round.failed(code)
+    const failed = (member: NodeId, code: string): boolean => {
+      for (const round of rounds) round.failed(member, code)
       return areOver()
     }
     try {
@@ -81,14 +82,14 @@ export class SharedReads {
         enough: Promise.all(rounds.map(({ ended }) => ended)).then(() => undefined),
         onAnswer: (member, bytes) => {
           const replies = parse(() => decodeReadsReply(bytes))
-          if (replies?.length !== rounds.length) return failed('base/malformed')
+          if (replies?.length !== rounds.length) return failed(member, 'base/malformed')
           for (const [index, reply] of replies.entries()) {
-            if (reply === undefined) rounds[index]?.failed('group/behind')
+            if (reply === undefined) rounds[index]?.failed(member, 'group/behind')
             else rounds[index]?.answered(member, reply)
           }
           return areOver()
         },
-        onFailure: (_member, { code }) => failed(code),
+        onFailure: (member, { code }) => failed(member, code),
       })
     } finally {
       call.end()
