@@ -17,6 +17,8 @@ export type Rule = {
   readonly swapped: number
   /** A unit of an earlier time, perhaps of an earlier connection, comes first. */
   readonly replayed: number
+  /** One that nobody sent comes first: in form like the next one, and its payload is made up. */
+  readonly forged: number
   /** The connection breaks, and what is on its way is lost. */
   readonly cut: number
 }
@@ -32,6 +34,7 @@ export const calm: Rule = {
   corrupted: 0,
   swapped: 0,
   replayed: 0,
+  forged: 0,
   cut: 0,
 }
 

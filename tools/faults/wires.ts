@@ -19,8 +19,11 @@ export type WiresOptions = {
   readonly worldFolder: string
   readonly seed: number
   /** Hears all bytes as they are sent. */
-  readonly onBytes?: (way: Way, bytes: Uint8Array) => void
+  readonly onBytes?: (heard: Heard, bytes: Uint8Array) => void
 }
+
+/** Who says it to whom, on which of the connections that `dialler` has opened to the other. */
+export type Heard = Way & { readonly dialler: number; readonly connection: number }
 
 type Peer = { readonly n: number; address: string }
 type Config = { readonly n: number; readonly linkAddress: string; readonly peers: Peer[] }
@@ -51,9 +54,9 @@ export class Wires {
           target: { host, port: Number(port) },
           random: random.fork(`${n}-${peer.n}`),
           frames: true,
-          onBytes: (direction, bytes) => {
-            const way = { from: n, to: peer.n }
-            onBytes?.(direction === 'out' ? way : { from: peer.n, to: n }, bytes)
+          onBytes: (direction, bytes, connection) => {
+            const way = direction === 'out' ? { from: n, to: peer.n } : { from: peer.n, to: n }
+            onBytes?.({ ...way, dialler: n, connection }, bytes)
           },
         })
         wires.#wires.push({ dialler: n, target: peer.n, proxy })

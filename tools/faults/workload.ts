@@ -125,13 +125,14 @@ export class Workload {
   }
 
   /**
-   * What is wrong, in words. All that was made is read through each Processor that runs: what was
-   * acknowledged must be there, and the whole history must be one that one computer could give.
+   * What is wrong, in words. All that was made is read through each Processor that is to be used:
+   * what was acknowledged must be there, and the whole history one that one computer could give.
    */
   async verdict(): Promise<string[]> {
-    const { world } = this.#options
+    const { world, through = () => true } = this.#options
+    const readers = world.running.filter(({ n }) => through(n))
     await readEverything({
-      processors: world.running.map(({ n }) => ({ n, client: this.#clientOf(n) })),
+      processors: readers.map(({ n }) => ({ n, client: this.#clientOf(n) })),
       history: this.history,
       registers: this.#registers,
       logs: this.#logs.paths,
