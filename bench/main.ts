@@ -82,7 +82,7 @@ command
   .action(table)
 command
   .command('profile <job>')
-  .description('CPU profile of each Processor: write, read, create or stat')
+  .description('CPU profile of each Processor: write, read, create, overwrite or stat')
   .option('--out <dir>', 'where the profiles go', join(tmpdir(), 'unosys-profiles'))
   .option('--lines <count>', 'functions to show of each', '15')
   .action((job: string, options: { readonly out: string; readonly lines: string }) =>
@@ -90,6 +90,7 @@ command
   )
 for (const [name, file, what] of [
   ['links', './links.ts', 'one link between two processes, and the bare transport'],
+  ['consensus', './consensus.ts', 'small strong writes and reads: --quick, --members 4,7, --level'],
   ['section', './section.ts', 'execution without network, disk or consensus'],
   ['vault', './vault-durability.ts', 'two ways to make blocks durable'],
   ['vault-start', './vault-start.ts', 'the index of 100,000 blocks from their names at start'],

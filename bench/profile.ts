@@ -37,6 +37,15 @@ const jobs: Readonly<Record<string, (world: BenchWorld) => Promise<unknown>>> = 
     repeat(world, { count: smallCount, clients: 16 }, (index) =>
       exchange(world, 1, { method: 'PUT', path: `/v1/files/public/c${index}`, body: small }),
     ),
+  overwrite: async (world) => {
+    const path = (index: number): string => `/v1/files/public/o${index % 128}`
+    const body = small.subarray(0, 256)
+    const put = (index: number): Promise<number> =>
+      exchange(world, 1, { method: 'PUT', path: path(index), body })
+    await repeat(world, { count: 128, clients: 16 }, put)
+    const run = await repeat(world, { count: smallCount, clients: 64 }, put)
+    console.log(`${run.perSecond.toFixed(0)}/s, ${(run.cpuMs / run.count).toFixed(2)} ms CPU each`)
+  },
   stat: async (world) => {
     await exchange(world, 1, { method: 'PUT', path: '/v1/files/public/s', body: small })
     await repeat(world, { count: 4 * smallCount, clients: 16 }, () =>

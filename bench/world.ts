@@ -20,6 +20,7 @@ export type BenchProcessor = {
   readonly n: number
   readonly api: string
   readonly pid: number
+  readonly child: ChildProcess
 }
 
 export type BenchWorld = {
@@ -37,7 +38,10 @@ export type WorldOptions = {
   readonly nodeCount?: number
   /** Flags of Node beside those that every Processor has: `--cpu-prof` and the like. */
   readonly nodeFlags?: readonly string[]
+  /** In the place of the Processor's: then nobody waits for an API that answers. */
   readonly program?: string
+  /** More arguments of Processor n's program. */
+  readonly argumentsOf?: (n: number) => readonly string[]
 }
 
 const stopGraceMs = 10_000
@@ -45,7 +49,7 @@ const readyMsMax = 60_000
 
 /** Start one; every Processor answers when the promise resolves. */
 export async function startWorld(options: WorldOptions): Promise<BenchWorld> {
-  const { folder, nodeCount = 4, nodeFlags = [], program = processorProgram } = options
+  const { folder, nodeCount = 4, nodeFlags = [], program } = options
   mkdirSync(folder, { recursive: true })
   const data = join(folder, 'world')
   const linkPorts = await freePorts(nodeCount)
@@ -57,8 +61,9 @@ export async function startWorld(options: WorldOptions): Promise<BenchWorld> {
   })
   const startedAtMs = performance.now()
   const children = Array.from({ length: nodeCount }, (_, index) => {
-    const flags = [...processorFlags, ...nodeFlags, program]
+    const flags = [...processorFlags, ...nodeFlags, program ?? processorProgram]
     const own = ['--supervised', '--data', join(data, String(index + 1)), '--log-level', 'warn']
+    own.push(...(options.argumentsOf?.(index + 1) ?? []))
     return spawn(process.execPath, [...flags, ...own], {
       env: processorEnvironment(),
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -70,7 +75,8 @@ export async function startWorld(options: WorldOptions): Promise<BenchWorld> {
   try {
     const processors = await Promise.all(children.map(readyOf))
     const token = readFileSync(join(data, 'token'), 'utf8').trim()
-    await Promise.all(processors.map(({ api }) => firstAnswer(api, token)))
+    if (program === undefined)
+      await Promise.all(processors.map(({ api }) => firstAnswer(api, token)))
     const startMs = performance.now() - startedAtMs
     return { folder, token, processors, startMs, stop }
   } catch (error) {
@@ -100,7 +106,7 @@ function readyOf(child: ChildProcess): Promise<BenchProcessor> {
       for (const line of text.split('\n').slice(0, -1)) {
         if (!line.startsWith('{')) continue
         const event = JSON.parse(line) as { event: string; message?: string } & BenchProcessor
-        if (event.event === 'ready') resolve({ n: event.n, api: event.api, pid: event.pid })
+        if (event.event === 'ready') resolve({ n: event.n, api: event.api, pid: event.pid, child })
         else reject(new Error(event.message ?? line))
       }
     })

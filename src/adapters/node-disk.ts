@@ -23,14 +23,22 @@ const noFollow: number = fs.constants.O_NOFOLLOW ?? 0
 /** Windows has no handles on folders; its file systems keep names in their own journal. */
 const foldersSync = process.platform !== 'win32'
 
+type NodeDiskOptions = {
+  /** Told of each sync of a file or folder that was asked of the system. */
+  readonly onSync?: () => void
+}
+
 /** A disk that is the folder `rootFolder` (absolute) and nothing outside it. */
-export const createNodeDisk = (rootFolder: string): Disk => new NodeDisk(rootFolder)
+export const createNodeDisk = (rootFolder: string, options: NodeDiskOptions = {}): Disk =>
+  new NodeDisk(rootFolder, options.onSync ?? ((): void => undefined))
 
 class NodeDisk implements Disk {
   readonly #root: string
   readonly #direct = new DirectWriter()
+  readonly #onSync: () => void
 
-  constructor(rootFolder: string) {
+  constructor(rootFolder: string, onSync: () => void) {
+    this.#onSync = onSync
     assert(path.isAbsolute(rootFolder), 'the data folder is given as an absolute path')
     this.#root = path.resolve(rootFolder)
   }
@@ -136,6 +144,7 @@ class NodeDisk implements Disk {
       file = fs.openSync(located, flags, 0o600)
       await (direct ? this.#direct.write(file, parts) : writeParts(file, parts))
       if (options?.modifiedMs !== undefined) stampFile(file, options.modifiedMs)
+      this.#onSync()
       await syncAll(file).catch((error: unknown) => {
         throw syncError(name, error)
       })
@@ -160,6 +169,7 @@ class NodeDisk implements Disk {
   #sync(name: string, open: (located: string) => Promise<number>): Promise<void> {
     return this.#mapped(name, async (located) => {
       const file = await open(located)
+      this.#onSync()
       try {
         await syncAll(file).catch((error: unknown) => {
           throw syncError(name, error)

@@ -28,11 +28,16 @@ const nameShape = /^[a-z0-9][a-z0-9-]{0,63}$/
  * Stores in `folder` (made if missing): `NAME.sqlite` and, while open, `NAME.sqlite-wal`.
  *
  * @param options.bytesMax a store that would grow beyond it fails with `journal/full`.
+ * @param options.onSync told of each transaction: as many syncs, but for checkpoints.
  * @param options.workerUrl the worker's code, where it does not stand beside this file.
  */
 export const createSqliteJournals = (
   folder: string,
-  options: { readonly bytesMax?: number; readonly workerUrl?: URL } = {},
+  options: {
+    readonly bytesMax?: number
+    readonly onSync?: () => void
+    readonly workerUrl?: URL
+  } = {},
 ): JournalOpener => ({
   open: async (name) => {
     assert(nameShape.test(name), 'a store is named by lower-case letters, digits and hyphens')
@@ -43,6 +48,7 @@ export const createSqliteJournals = (
       file,
       bytesMax: options.bytesMax ?? 0,
     })
+    journal.onSync = options.onSync
     await journal.opened
     return journal
   },
@@ -83,6 +89,7 @@ type Waiting<Value> = {
 
 class SqliteJournal implements Journal {
   readonly opened: Promise<void>
+  onSync: (() => void) | undefined
   readonly #file: string
   readonly #worker: Worker
   #opening: Waiting<void> | undefined
@@ -175,6 +182,7 @@ class SqliteJournal implements Journal {
 
   #onReply(reply: Reply): void {
     if (reply.kind === 'committed') {
+      this.onSync?.()
       for (const waiting of this.#uncommitted.splice(0, reply.commits)) waiting.resolve()
     } else if (reply.kind === 'entries') {
       this.#reads.get(reply.ticket)?.resolve(unpackEntries(reply.entries))

@@ -14,7 +14,7 @@ import {
   type WorldId,
 } from '../base/ids.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Crypto } from '../ports/crypto.ts'
+import type { Crypto, KeyPair } from '../ports/crypto.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Handshake } from '../ports/handshake.ts'
 import type { HttpHandler } from '../ports/http.ts'
@@ -27,11 +27,12 @@ import type { Transport } from '../ports/transport.ts'
 import type { StatusBody } from '../wire/schemas.ts'
 import { createApi } from './api/index.ts'
 import { type Blocks, createBlocks } from './blocks/index.ts'
-import { byzBound, createConsensus, quorumOf } from './consensus/index.ts'
+import { byzBound, createConsensus, encodeEvidence, quorumOf } from './consensus/index.ts'
 import { createFileSystem } from './filesystem/index.ts'
 import { createGroup, type Group, Member, type MemberOptions } from './group/index.ts'
 import { everyoneKeyOf, openBlockNameKey } from './keys/index.ts'
 import { createLinks, type Links } from './links/index.ts'
+import type { Alterations } from './mutations.ts'
 import { Namespace } from './namespace/index.ts'
 import { Files } from './objects/index.ts'
 import { createPlacement, type Placement } from './placement/index.ts'
@@ -43,9 +44,11 @@ import {
   placementEpochOf,
   worldIdOf,
 } from './section/index.ts'
-import { createTrust, type Trust } from './trust/index.ts'
+import { FaultKind, openTrust, type Trust } from './trust/index.ts'
 import { createSessions } from './users/index.ts'
 import { openVault, type Vault } from './vault/index.ts'
+
+export type { Alterations } from './mutations.ts'
 
 export type KernelPorts = {
   readonly clock: Clock
@@ -69,6 +72,8 @@ export type KernelOptions = {
   readonly peers: readonly { readonly node: NodeId; readonly address: string }[]
   /** This Processor must stop: its disk failed, or safety was violated. Called once. */
   readonly onFatal: (error: Error) => void
+  /** True if this Processor may never have run: see `ConsensusOptions.mayBeNew`. */
+  readonly mayBeNew: boolean
   /** For the simulator: other limits of a member, and a look at what it executes. */
   readonly member?: Pick<MemberOptions, 'limits' | 'onExecuted'>
 }
@@ -84,6 +89,8 @@ export interface Kernel {
   readonly self: NodeId
   /** The HTTP API, to be bound to loopback. */
   readonly handler: HttpHandler
+  /** For measurements, which ask the group without files and HTTP. */
+  readonly group: Pick<Group, 'submit' | 'read'>
   /** Open links, replay the log, begin to repair. */
   start(): Promise<void>
   /** Stop in reverse order; what was acknowledged is durable already. */
@@ -104,13 +111,22 @@ type Layers = {
 }
 
 /** @throws KernelError, VaultError, JournalError, SectionError */
-export async function createKernel(ports: KernelPorts, options: KernelOptions): Promise<Kernel> {
-  const layers = await buildLayers(ports, options)
+export const createKernel = (ports: KernelPorts, options: KernelOptions): Promise<Kernel> =>
+  createAltered(ports, options, {})
+
+/** A kernel some parts of which are others: for the simulator and tests alone. */
+export async function createAltered(
+  ports: KernelPorts,
+  options: KernelOptions,
+  altered: Alterations,
+): Promise<Kernel> {
+  const layers = await buildLayers(ports, options, altered)
   const { world, self, links, group, blocks, vault, journal } = layers
   const status = statusOf(ports, options, layers)
   return {
     world,
     self,
+    group,
     status,
     handler: buildApi(ports, options, { ...layers, status }),
     start: async () => {
@@ -132,7 +148,11 @@ export async function createKernel(ports: KernelPorts, options: KernelOptions): 
   }
 }
 
-async function buildLayers(ports: KernelPorts, options: KernelOptions): Promise<Layers> {
+async function buildLayers(
+  ports: KernelPorts,
+  options: KernelOptions,
+  altered: Alterations,
+): Promise<Layers> {
   const { crypto, clock, random, log, metrics } = ports
   const { genesis, keys } = options
   const world = worldIdOf(crypto, genesis)
@@ -141,8 +161,7 @@ async function buildLayers(ports: KernelPorts, options: KernelOptions): Promise<
   const own = genesis.members.find(({ node }) => node === self)
   if (own === undefined) throw notOfThisWorld('this node is not in the genesis document')
   const linkKey = crypto.boxKeyPair(keys.linkSecret)
-  const trust = createTrust({ log: log.for('trust'), metrics })
-  const links = createLinks({
+  const ownLinks = createLinks({
     ports: { ...ports, random: random.fork('links') },
     world,
     nodeKey,
@@ -151,8 +170,10 @@ async function buildLayers(ports: KernelPorts, options: KernelOptions): Promise<
     listenAddress: options.linkAddress,
     peers: options.peers,
   })
+  const links = altered.links?.(ownLinks) ?? ownLinks
   const placement = createPlacement(crypto.sha256, placementEpochOf(genesis))
   const journal = await openJournal(ports, { world, keys })
+  const trust = await openTrust({ log: log.for('trust'), metrics, journal })
   const blockNameKey = openBlockNameKey(crypto, keys.computerKeys, genesis.sealedBlockNameKey)
   if (blockNameKey === undefined) {
     throw notOfThisWorld('the computer key does not open the block-name key of genesis')
@@ -165,7 +186,7 @@ async function buildLayers(ports: KernelPorts, options: KernelOptions): Promise<
     partitionOf: (id) => placement.partitionOf(id),
   })
   const base = { self, world, crypto, clock, log, metrics, links }
-  const group = await buildGroup({ ...base, journal, trust }, options)
+  const group = await buildGroup({ ...base, journal, trust, nodeKey, random }, options, altered)
   const blocks = createBlocks({
     ...base,
     random: random.fork('blocks'),
@@ -198,11 +219,15 @@ async function openJournal(
 
 async function buildGroup(
   base: Pick<KernelPorts, 'crypto' | 'clock' | 'log' | 'metrics'> &
-    Pick<Layers, 'self' | 'world' | 'links' | 'journal' | 'trust'>,
+    Pick<Layers, 'self' | 'world' | 'links' | 'journal' | 'trust'> & {
+      readonly nodeKey: KeyPair
+      readonly random: Random
+    },
   options: KernelOptions,
+  altered: Alterations,
 ): Promise<Group> {
-  const { crypto, clock, self, world, links, journal, trust } = base
-  const { genesis, keys, onFatal } = options
+  const { crypto, clock, log, self, world, links, journal, nodeKey, random, trust } = base
+  const { genesis, keys, mayBeNew, onFatal } = options
   const config = consensusConfigOf(crypto, genesis)
   const members = config.members.map(({ node }) => node)
   const shared = {
@@ -213,6 +238,7 @@ async function buildGroup(
     clock,
     crypto,
     links,
+    log: log.for('group'),
   }
   if (!members.includes(self)) {
     return createGroup({ ...shared, member: undefined, consensus: undefined })
@@ -223,22 +249,38 @@ async function buildGroup(
     clock,
     journal,
     initialState: initialState(crypto, genesis),
+    log: log.for('group'),
     pool: (item) => consensus.submit(item),
+    onSnapshot: (snapshot) => consensus.snapshot(snapshot),
+    onFatal,
     ...options.member,
+    ...(altered.execute === undefined ? {} : { execute: altered.execute }),
   })
   const consensus = createConsensus({
     ...base,
     config,
     consensusKeyPair: crypto.signKeyPair(keys.consensusSeed),
+    mayBeNew,
     application: member,
     restoredHeight: await member.restore(),
     onFatal,
     onEvidence: (evidence) => {
-      const { member: peer, first } = evidence
-      trust.report({ peer, kind: 'equivocation', about: `view ${first.view}` })
+      const { epoch, first, member: peer } = evidence
+      trust.report({
+        peer,
+        kind: FaultKind.Equivocation,
+        about: `epoch ${epoch} view ${first.view}`,
+        evidence: encodeEvidence(evidence),
+        isProof: true,
+      })
     },
   })
-  return createGroup({ ...shared, member, consensus })
+  const identity = {
+    world,
+    nodeSecretKey: nodeKey.secretKey,
+    random: random.fork('readmission'),
+  }
+  return createGroup({ ...shared, member, consensus, identity })
 }
 
 function buildApi(
@@ -325,6 +367,9 @@ function statusOf(ports: KernelPorts, options: KernelOptions, layers: Layers): (
         height: groupStatus.height,
         view: groupStatus.view,
         catchingUp: groupStatus.catchingUp,
+        votes: groupStatus.votes,
+        epoch: groupStatus.epoch,
+        stableHeight: groupStatus.stableHeight,
       },
       vault: {
         blocks: vaultStatus.blockCount,

@@ -76,7 +76,7 @@ test('create world: a place where the system makes no folders ends it, with a se
 test('create world: one folder for each Processor, the world and its secrets beside them', async () => {
   assert.deepEqual([...(await filesIn(whole.outFolder)).keys()].sort(), [
     ...['1', '2', '3', '4'].flatMap((n) =>
-      ['genesis', 'keyring', 'processor.json'].map((name) => join(n, name)),
+      ['genesis', 'keyring', 'never-started', 'processor.json'].map((name) => join(n, name)),
     ),
     ...['passphrase', 'token', 'world.json'],
   ])

@@ -226,6 +226,7 @@ async function writeAll(
     await writeNew(paths.genesis, drawn.genesisBytes)
     await writeNew(paths.config, textOf(processorConfigOf(config, index + 1)))
     await writeKeyring(paths.keyring, keys)
+    await writeNew(paths.neverStarted, '')
     await syncFolder(inner)
   }
   const paths = worldPaths(folder)

@@ -2,7 +2,8 @@
  * The composition root of a Processor: reads its folder, makes the ports real, builds the kernel
  * on them and serves its API on 127.0.0.1.
  */
-import { closeSync, openSync, renameSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createFileKeyring } from '../adapters/file-keyring.ts'
 import { createHonoHttpServer } from '../adapters/hono-http.ts'
@@ -26,6 +27,8 @@ import { lockFolder } from './data-lock.ts'
 import { StartCode, StartError } from './exit-codes.ts'
 import { type ProcessorFiles, readProcessor } from './read-world.ts'
 import { version } from './version.ts'
+import { syncFolder } from './world-files.ts'
+import { processorPaths } from './world-layout.ts'
 
 export type StartProcessorOptions = {
   /** With `processor.json`, `genesis` and `keyring`; vault, journal and log come beside them. */
@@ -130,6 +133,7 @@ async function start(starting: Starting): Promise<RunningProcessor> {
   )
   closers.push(() => listener.close(requestGraceMs))
   await kernel.start()
+  await forgetFirstStart(starting.folder)
   starter.resolve()
   log.info('ready', { api: listener.url })
   let stopped: Promise<void> | undefined
@@ -144,6 +148,14 @@ async function start(starting: Starting): Promise<RunningProcessor> {
       return stopped
     },
   }
+}
+
+/** From now on an empty journal is a lost one: the votes in it were given. */
+async function forgetFirstStart(folder: string): Promise<void> {
+  const { neverStarted } = processorPaths(folder)
+  if (!existsSync(neverStarted)) return
+  await rm(neverStarted)
+  await syncFolder(folder)
 }
 
 function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
@@ -162,6 +174,7 @@ async function buildKernel(
   const { log, keys } = opened
   const self = { n: config.n, node: config.node, address: config.linkAddress }
   const peers = [...config.peers, self].sort((a, b) => a.n - b.n)
+  const metrics = new MemoryMetrics()
   const kernel = await createKernel(
     {
       clock: nodeClock,
@@ -169,10 +182,12 @@ async function buildKernel(
       crypto: createNodeCrypto(),
       handshake: noiseHandshake,
       transport: createWsTransport(),
-      disk: createNodeDisk(folder),
-      journals: createSqliteJournals(join(folder, 'journal')),
+      disk: createNodeDisk(folder, { onSync: () => metrics.count('disk.syncs_total') }),
+      journals: createSqliteJournals(join(folder, 'journal'), {
+        onSync: () => metrics.count('journal.syncs_total'),
+      }),
       log,
-      metrics: new MemoryMetrics(),
+      metrics,
     },
     {
       version,
@@ -180,6 +195,7 @@ async function buildKernel(
       keys,
       linkAddress: options.linkAddress ?? config.linkAddress,
       peers,
+      mayBeNew: existsSync(processorPaths(folder).neverStarted),
       onFatal: options.onFatal,
     },
   )

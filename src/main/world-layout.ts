@@ -30,8 +30,15 @@ export const processorFolder = (folder: string, n: number): string => join(folde
 
 export const processorPaths = (
   folder: string,
-): { readonly config: string; readonly genesis: string; readonly keyring: string } => ({
+): {
+  readonly config: string
+  readonly genesis: string
+  readonly keyring: string
+  /** There until the Processor has run once: an empty journal is a new one then, not a lost one. */
+  readonly neverStarted: string
+} => ({
   config: join(folder, 'processor.json'),
   genesis: join(folder, 'genesis'),
   keyring: join(folder, 'keyring'),
+  neverStarted: join(folder, 'never-started'),
 })

@@ -15,6 +15,9 @@ const statusOf = (group: Partial<StatusBody['group']>, upCount = 3): StatusBody 
       height: 12,
       view: 13,
       catchingUp: false,
+      votes: true,
+      epoch: 1,
+      stableHeight: 0,
       ...group,
     },
     processors: [0, 1, 2, 3].map((n) => ({ n: n + 1, self: n === 0, up: n <= upCount })),
@@ -52,6 +55,7 @@ test('table: states in words', () => {
   assert.equal(last({ phase: 'starting' }), 'starting')
   assert.equal(last({ status: undefined }), 'no answer')
   assert.equal(last({ status: statusOf({ catchingUp: true }) }), 'catching up')
+  assert.equal(last({ status: statusOf({ votes: false }) }), 'being readmitted')
   assert.equal(last({ status: statusOf({ reachable: 2 }) }), 'no quorum (2 of 3 needed)')
 })
 

@@ -27,15 +27,20 @@ function cellsOf({ n, api, role, phase, status }: ProcessorState): readonly stri
     role,
     peers === undefined ? '-' : `${upCount} of ${peers.length}`,
     status === undefined ? '-' : String(status.group.height),
-    stateOf({ phase, status }),
+    stateOf({ phase, role, status }),
   ]
 }
 
-function stateOf({ phase, status }: Pick<ProcessorState, 'phase' | 'status'>): string {
+function stateOf({
+  phase,
+  role,
+  status,
+}: Pick<ProcessorState, 'phase' | 'role' | 'status'>): string {
   if (phase !== 'serving') return phase
   if (status === undefined) return 'no answer'
-  const { reachable, quorum, catchingUp } = status.group
+  const { reachable, quorum, catchingUp, votes } = status.group
   if (catchingUp) return 'catching up'
+  if (role === 'member' && !votes) return 'being readmitted'
   if (reachable < quorum) return `no quorum (${reachable} of ${quorum} needed)`
   return 'ready'
 }

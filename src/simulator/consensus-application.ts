@@ -65,6 +65,10 @@ export class CountingApplication implements Application {
     return String(itemIdOf(item))
   }
 
+  clientOf(item: Uint8Array): string {
+    return `client ${itemIdOf(item) % 4}`
+  }
+
   execute(block: CommittedBlock): readonly JournalWrite[] {
     this.#events.onExecuted(block)
     this.height = block.height

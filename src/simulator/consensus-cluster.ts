@@ -8,8 +8,7 @@
  * in consensus-checks.ts.
  */
 
-import { compareText, toHex } from '../base/bytes.ts'
-import { digestOf, nodeIdOf } from '../base/ids.ts'
+import { CodecError } from '../base/codec.ts'
 import {
   type Consensus,
   type ConsensusConfig,
@@ -19,13 +18,24 @@ import {
   contextOf,
   createConsensus,
   decodeMessage,
+  type Message,
 } from '../kernel/consensus/index.ts'
 import type { Crypto, KeyPair } from '../ports/crypto.ts'
+import { type LiarKind, liarKinds, makeLiar } from './byzantine/consensus-liars.ts'
+import { foreignMessages } from './byzantine/foreign.ts'
+import type { LyingMember } from './byzantine/parts.ts'
 import { makeItem } from './consensus-application.ts'
 import { ConsensusChecks, Violation } from './consensus-checks.ts'
+import { makeConfig } from './consensus-config.ts'
 import { fakeSigning } from './consensus-crypto.ts'
-import { type ConsensusFaults, drawFaults, drawLiarCount, namesOf } from './consensus-faults.ts'
-import { ConsensusLiar } from './consensus-liar.ts'
+import {
+  type ConsensusFaults,
+  drawFaults,
+  drawLiarCount,
+  drawLimits,
+  namesOf,
+} from './consensus-faults.ts'
+import { MemoryWatch } from './consensus-memory.ts'
 import { ConsensusNode, type ConsensusWorld } from './consensus-node.ts'
 import { ConsensusTrouble } from './consensus-trouble.ts'
 import { Scheduler } from './scheduler.ts'
@@ -44,9 +54,17 @@ export type ClusterOptions = {
   readonly faults?: ConsensusFaults
   /** Members that lie; drawn from the seed, up to the bound, when not given. */
   readonly liarCount?: number
+  /** What they are, one kind for each liar; instead of `liarCount`. */
+  readonly liars?: readonly LiarKind[]
   /** Instead of `createConsensus`, to see whether a broken rule is noticed. */
   readonly createMember?: (options: ConsensusOptions) => Consensus
+  /** Stands behind the replay command: what the options above do not say. */
+  readonly replaySuffix?: string
+  /** See `ConsensusWorld`. */
+  readonly createTwin: (options: ConsensusOptions) => Consensus
   readonly limits?: Partial<ConsensusLimits>
+  /** See `ConsensusWorld`. */
+  readonly crashAt?: ConsensusWorld['crashAt']
   /** See `Scheduler`. */
   readonly settle: () => Promise<void>
   readonly onTrace?: TraceListener
@@ -55,7 +73,7 @@ export type ClusterOptions = {
 export type ClusterReport = {
   readonly seed: number
   readonly nodeCount: number
-  readonly liarCount: number
+  readonly liarKinds: readonly LiarKind[]
   readonly faultNames: readonly string[]
   readonly traceHash: string
   readonly eventCount: number
@@ -72,8 +90,11 @@ export type ClusterReport = {
 
 const delta0Ms = 50
 const calmSyncMs = { min: 0.1, max: 1 }
-/** Everything submitted is executed everywhere this long after the healing: 400 Δ0. */
-const healMsMax = 20_000
+/**
+ * Everything submitted is executed everywhere this long after the healing: 400 Δ0, and for each
+ * liar the time of a view in which the leader is silent when Δ has grown to its most, 2 · 64 Δ0.
+ */
+const healMsMax = (liarCount: number): number => (400 + 128 * liarCount) * delta0Ms
 const itemCountDefault = 30
 const clientRetryMs = 400
 const eventCountMax = 2_000_000
@@ -82,6 +103,8 @@ const drainMs = 10_000
 /** So often at most: a liar may leave views behind that have to time out one after the other. */
 const drainsMax = 12
 const quietMs = 30_000
+/** Messages between each two members in one drain: twice what retries at the shortest Δ need. */
+const stormPerPair = 800
 
 export class ConsensusCluster {
   readonly #options: ClusterOptions
@@ -95,7 +118,11 @@ export class ConsensusCluster {
   readonly #items: Uint8Array[] = []
   /** The correct members. */
   readonly nodes: ConsensusNode[] = []
-  readonly #liars: ConsensusLiar[] = []
+  /** By place in the configuration. */
+  readonly #liarKinds: ReadonlyMap<number, LiarKind>
+  readonly #liars: LyingMember[] = []
+  readonly #keys: readonly KeyPair[]
+  readonly #memory: MemoryWatch
   #messageCount = 0
   readonly #trouble: ConsensusTrouble
   #failure: Error | undefined
@@ -113,10 +140,12 @@ export class ConsensusCluster {
     })
     this.#faults = options.faults ?? drawFaults(this.#random.fork('faults'), options.nodeCount)
     this.#net = new SimLinkNet(this.#random.fork('net'), this.#faults.weather)
-    const liars = this.#chooseLiars()
-    this.#checks = new ConsensusChecks(options.nodeCount, liars)
+    this.#liarKinds = this.#chooseLiars()
     const crypto = options.realSignatures === true ? options.crypto : fakeSigning(options.crypto)
     const { config, keys } = makeConfig(this.#random.fork('keys'), options.nodeCount, crypto)
+    this.#keys = keys
+    this.#checks = new ConsensusChecks({ config, crypto, liars: [...this.#liarKinds.keys()] })
+    const limits = options.limits ?? drawLimits(this.#random.fork('limits'))
     this.#world = {
       scheduler: this.#scheduler,
       crypto,
@@ -124,16 +153,18 @@ export class ConsensusCluster {
       net: this.#net,
       checks: this.#checks,
       delta0Ms,
-      limits: options.limits ?? {},
+      limits,
       createMember: options.createMember ?? createConsensus,
+      createTwin: options.createTwin,
       onFailure: (node, error) => this.#fail(node, error),
       boundaryCrashChance: this.#faults.boundaryCrashChance,
+      crashAt: options.crashAt,
     }
     for (const [index, pair] of keys.entries()) {
       const own = { index, keys: pair, random: this.#random.fork(`node ${index}`) }
-      if (liars.includes(index)) this.#liars.push(new ConsensusLiar(this.#world, own))
-      else this.nodes.push(new ConsensusNode(this.#world, own))
+      if (!this.#liarKinds.has(index)) this.nodes.push(new ConsensusNode(this.#world, own))
     }
+    this.#memory = new MemoryWatch(this.nodes, consensusLimitsOf(limits))
     this.#trouble = new ConsensusTrouble(this.#world, {
       nodes: this.nodes,
       faults: this.#faults,
@@ -143,22 +174,50 @@ export class ConsensusCluster {
     this.#makeItems()
   }
 
-  #chooseLiars(): number[] {
-    const { liarCount, nodeCount } = this.#options
+  /** Each liar is of a kind of its own, if that is not given. */
+  #chooseLiars(): Map<number, LiarKind> {
+    const { liarCount, liars, nodeCount } = this.#options
     const random = this.#random.fork('liars')
-    const count = liarCount ?? drawLiarCount(random, nodeCount)
+    const count = liars?.length ?? liarCount ?? drawLiarCount(random, nodeCount)
     const indexes = Array.from({ length: nodeCount }, (_, index) => index)
-    return random.shuffled(indexes).slice(0, count)
+    const chosen = random.shuffled(indexes).slice(0, count)
+    return new Map(chosen.map((index, place) => [index, liars?.[place] ?? random.pick(liarKinds)]))
+  }
+
+  async #makeLiars(): Promise<void> {
+    const kinds = [...this.#liarKinds.values()]
+    const random = this.#random.fork('foreign')
+    const { settle } = this.#options
+    const foreign = kinds.includes('forger')
+      ? await foreignMessages(this.#world, { keys: this.#keys, random, settle })
+      : []
+    for (const [index, kind] of this.#liarKinds) {
+      const keys = this.#keys[index]
+      if (keys === undefined) throw new RangeError(`there is no member ${index}`)
+      this.#scheduler.trace('cluster/liar', index, kind)
+      const own = { index, keys, random: this.#random.fork(`node ${index}`), foreign }
+      this.#liars.push(makeLiar(kind, { world: this.#world, ...own }))
+    }
   }
 
   #watchWires(config: ConsensusConfig, crypto: Crypto): void {
     const indexes = new Map(config.members.map((member, index) => [member.node, index]))
-    const limits = consensusLimitsOf(this.#options.limits)
+    const limits = consensusLimitsOf(this.#world.limits)
     const wire = { crypto, context: contextOf(config), limits }
     this.#net.onWire((from, _to, message) => {
-      this.#messageCount++
       const index = indexes.get(from) ?? -1
-      this.#guard(() => this.#checks.onWire(index, decodeMessage(message, index, wire)))
+      const isLiar = this.#liarKinds.has(index)
+      if (!isLiar) this.#messageCount++
+      this.#guard(() => {
+        let decoded: Message
+        try {
+          decoded = decodeMessage(message, index, wire)
+        } catch (error) {
+          if (isLiar && error instanceof CodecError) return
+          throw error
+        }
+        this.#checks.onWire(index, decoded)
+      })
     })
   }
 
@@ -187,6 +246,7 @@ export class ConsensusCluster {
   /** A whole run. @throws Violation with the seed, what broke and the command that replays it. */
   async run(): Promise<ClusterReport> {
     try {
+      await this.#makeLiars()
       for (const node of this.nodes) this.#startNode(node)
       for (const liar of this.#liars) liar.start()
       this.#submitAll()
@@ -194,7 +254,7 @@ export class ConsensusCluster {
       await this.#runFor(this.#faults.durationMs, () => false)
       const healedInMs = await this.#heal()
       await this.#quiet()
-      this.#checks.checkAncestry(this.#world.config.genesis)
+      this.#checks.checkAncestry()
       return this.#report(healedInMs)
     } catch (error) {
       throw this.#explain(error)
@@ -205,7 +265,10 @@ export class ConsensusCluster {
     const end = await this.#scheduler.run({
       timeMsMax,
       eventCountMax,
-      until: () => this.#failure !== undefined || until(),
+      until: () => {
+        this.#guard(() => this.#memory.look())
+        return this.#failure !== undefined || until()
+      },
     })
     if (this.#failure !== undefined) throw this.#failure
     if (end === 'events') throw new Violation(`more than ${eventCountMax} events: a storm`)
@@ -235,6 +298,7 @@ export class ConsensusCluster {
           ? [random.pick(this.nodes)]
           : this.nodes
         for (const node of reached) node.consensus?.submit(item)
+        for (const liar of this.#liars) liar.submit?.(item)
         this.#scheduler.after(clientRetryMs, offer, `client ${id}`)
       }
       const atMs = random.between({ min: 0, max: this.#faults.durationMs * 0.9 })
@@ -265,8 +329,9 @@ export class ConsensusCluster {
       this.#startNode(node)
       node.journals.faults.commitMs = calmSyncMs
     }
-    const done = await this.#runFor(healMsMax, () => this.#isComplete())
-    if (!done) throw new Violation(`${this.#missing()} after ${healMsMax} ms without trouble`)
+    const timeMsMax = healMsMax(this.#liarKinds.size)
+    const done = await this.#runFor(timeMsMax, () => this.#isComplete())
+    if (!done) throw new Violation(`${this.#missing()} after ${timeMsMax} ms without trouble`)
     return this.#scheduler.nowMs - startedMs
   }
 
@@ -301,7 +366,9 @@ export class ConsensusCluster {
 
   async #sentWithin(timeMs: number): Promise<number> {
     const before = this.#messageCount
-    await this.#runFor(timeMs, () => false)
+    const stormCount = stormPerPair * this.#options.nodeCount ** 2
+    const isStorm = await this.#runFor(timeMs, () => this.#messageCount > before + stormCount)
+    if (isStorm) throw new Violation(`more than ${stormCount} messages with nothing left to do`)
     return this.#messageCount - before
   }
 
@@ -322,7 +389,7 @@ export class ConsensusCluster {
     return {
       seed: this.#options.seed,
       nodeCount: this.#options.nodeCount,
-      liarCount: this.#liars.length,
+      liarKinds: [...this.#liarKinds.values()],
       faultNames: namesOf(this.#faults),
       traceHash: this.#recorder.hash,
       eventCount: this.#scheduler.ranCount,
@@ -339,9 +406,15 @@ export class ConsensusCluster {
   /** What the seed brings, for people. */
   get troubleText(): string {
     const names = namesOf(this.#faults)
-    const { length } = this.#liars
-    if (length > 0) names.unshift(length === 1 ? 'a liar' : `${length} liars`)
+    const liars = [...this.#liarKinds].map(([index, kind]) => `member ${index} is a liar (${kind})`)
+    names.unshift(...liars)
     return names.join(', ') || 'none'
+  }
+
+  /** How events name a member: its process, and its node id cut short. */
+  namesOf(member: number): string[] {
+    const node = this.#world.config.members[member]?.node ?? ''
+    return [`n${member}`, `liar${member}`, node.slice(0, 4)]
   }
 
   /** Gives the same run again. */
@@ -350,8 +423,11 @@ export class ConsensusCluster {
     const parts = [`npm run sim -- --seed ${seed} --nodes ${nodeCount}`]
     if (itemCount !== undefined && itemCount !== itemCountDefault)
       parts.push(`--items ${itemCount}`)
-    if (this.#options.liarCount !== undefined) parts.push(`--liars ${this.#liars.length}`)
+    const { liarCount, liars } = this.#options
+    if (liars !== undefined) parts.push(`--liars ${liars.join(',')}`)
+    else if (liarCount !== undefined) parts.push(`--liars ${liarCount}`)
     if (realSignatures === true) parts.push('--real')
+    if (this.#options.replaySuffix !== undefined) parts.push(this.#options.replaySuffix)
     return parts.join(' ')
   }
 
@@ -366,25 +442,5 @@ export class ConsensusCluster {
       ...this.#recorder.lastLines(12),
     ]
     return new Violation(lines.join('\n'), { cause: error })
-  }
-}
-
-function makeConfig(
-  random: SimRandom,
-  nodeCount: number,
-  crypto: Crypto,
-): { config: ConsensusConfig; keys: KeyPair[] } {
-  const members = Array.from({ length: nodeCount }, () => ({
-    node: nodeIdOf(toHex(random.bytes(32))),
-    keys: crypto.signKeyPair(random.bytes(32)),
-  })).sort((a, b) => compareText(a.node, b.node))
-  return {
-    config: {
-      group: digestOf(toHex(random.bytes(32))),
-      epoch: 1,
-      genesis: digestOf(toHex(random.bytes(32))),
-      members: members.map(({ keys, node }) => ({ node, consensusKey: keys.publicKey })),
-    },
-    keys: members.map(({ keys }) => keys),
   }
 }

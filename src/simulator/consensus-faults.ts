@@ -2,6 +2,7 @@
  * Which troubles a seed brings: a random subset of all kinds, each with a random strength, since
  * runs with some kinds missing find more than runs with all of them on.
  */
+import type { ConsensusLimits } from '../kernel/consensus/index.ts'
 import { calmLinkWeather, type LinkWeather } from './sim-links.ts'
 import type { Range, SimRandom } from './sim-random.ts'
 
@@ -67,6 +68,25 @@ export function drawFaults(random: SimRandom, memberCount: number): ConsensusFau
     loneSubmitChance: some(0.5) ? 0.4 : 0,
     clockSkewMs: some(0.3) ? random.between({ min: 100, max: 5_000 }) : 0,
     durationMs: random.between({ min: 2_000, max: 8_000 }),
+  }
+}
+
+/**
+ * In every third run buffers are tiny, for all members alike: what a limit breaks shows only when
+ * it is reached. Items of the clients have up to 60,000 bytes.
+ */
+export function drawLimits(random: SimRandom): Partial<ConsensusLimits> {
+  if (!random.happens(0.35)) return {}
+  const payloadBytesMax = 64 * 1024 + random.below(64 * 1024)
+  return {
+    itemBytesMax: 60_000,
+    payloadBytesMax,
+    rangeBytesMax: 1024 + random.below(200_000),
+    heldBlocksBytesMax: 2 * payloadBytesMax + random.below(512 * 1024),
+    poolCountMax: 3 + random.below(30),
+    poolBytesMax: 130_000 + random.below(500_000),
+    executedKeysMax: 4 + random.below(30),
+    viewsAheadMax: 2 + random.below(16),
   }
 }
 

@@ -33,13 +33,17 @@ export type ConsensusWorld = {
   readonly limits: Partial<ConsensusLimits>
   /** `createConsensus`, or a member that breaks a rule on purpose. */
   readonly createMember: (options: ConsensusOptions) => Consensus
+  /** The same for liars who run honest code: it does not mind votes that it does not remember. */
+  readonly createTwin: (options: ConsensusOptions) => Consensus
   /** A node stopped by itself: the run has failed. */
   readonly onFailure: (node: number, error: unknown) => void
   /** Chance to die at an effect; changes while the run goes on. */
   boundaryCrashChance: number
+  /** One member dies at exactly this effect of its, counted from 0 over the whole run. */
+  readonly crashAt?: { readonly member: number; readonly boundary: number } | undefined
 }
 
-const silentLog: Log = {
+export const silentLog: Log = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
@@ -47,7 +51,27 @@ const silentLog: Log = {
   for: () => silentLog,
 }
 
-const noMetrics: Metrics = { count: () => undefined, gauge: () => undefined, snapshot: () => ({}) }
+export const noMetrics: Metrics = {
+  count: () => undefined,
+  gauge: () => undefined,
+  snapshot: () => ({}),
+}
+
+/** Crypto whose signatures the checks hear of. */
+export function watchedCrypto(
+  world: Pick<ConsensusWorld, 'checks' | 'crypto'>,
+  index: number,
+): Crypto {
+  const { checks, crypto } = world
+  return {
+    ...crypto,
+    sign: (secretKey, message) => {
+      const signature = crypto.sign(secretKey, message)
+      checks.signed(index, message, signature)
+      return signature
+    },
+  }
+}
 
 const consensusFailed = ConsensusCode.JournalFailed
 
@@ -63,6 +87,10 @@ export class ConsensusNode {
   application: CountingApplication | undefined
   durableHeight = 0
   crashCount = 0
+  /** What it last said about its memory. */
+  readonly gauges = new Map<string, number>()
+  /** Effects at which this node could have died. */
+  boundaryCount = 0
   wallOffsetMs = 0
 
   constructor(
@@ -120,6 +148,7 @@ export class ConsensusNode {
       onDurable: (height) => {
         if (process.state === 'dead') return
         this.durableHeight = Math.max(this.durableHeight, height)
+        checks.acknowledged(this.index, height)
         boundary('answer')
       },
     })
@@ -131,12 +160,13 @@ export class ConsensusNode {
       config,
       self: this.id,
       consensusKeyPair: this.#keys,
+      mayBeNew: true,
       links: this.#dyingAround(links, boundary),
       journal,
       clock,
-      crypto: this.#watched(),
+      crypto: watchedCrypto(this.#world, this.index),
       log: silentLog,
-      metrics: noMetrics,
+      metrics: this.#gauges(),
       application,
       restoredHeight: application.height,
       delta0Ms: this.#world.delta0Ms,
@@ -147,6 +177,7 @@ export class ConsensusNode {
     // Either may be first in a real process.
     if (this.#random.happens(0.5)) await links.start()
     await consensus.start()
+    if (process.state !== 'dead') checks.remembers(this.index, application.height)
     await links.start()
     if (process !== this.process || !this.isUp) return
     this.application = application
@@ -176,14 +207,11 @@ export class ConsensusNode {
     }
   }
 
-  #watched(): Crypto {
-    const { checks, crypto } = this.#world
+  #gauges(): Metrics {
     return {
-      ...crypto,
-      sign: (secretKey, message) => {
-        const signature = crypto.sign(secretKey, message)
-        checks.signed(this.index, message, signature)
-        return signature
+      ...noMetrics,
+      gauge: (name, value) => {
+        this.gauges.set(name, value)
       },
     }
   }
@@ -203,7 +231,11 @@ export class ConsensusNode {
   }
 
   #maybeDie(process: SimProcess, name: string): void {
-    if (this.#world.boundaryCrashChance === 0 || process.state === 'dead') return
-    if (this.#random.happens(this.#world.boundaryCrashChance)) this.crash(name)
+    if (process.state === 'dead') return
+    const { boundaryCrashChance, crashAt } = this.#world
+    const boundary = this.boundaryCount++
+    const isChosen = crashAt?.member === this.index && crashAt.boundary === boundary
+    if (isChosen || (boundaryCrashChance > 0 && this.#random.happens(boundaryCrashChance)))
+      this.crash(name)
   }
 }

@@ -45,6 +45,17 @@ export class SimJournals {
     this.#random = options.random.fork('journal')
   }
 
+  /** Records of a store that are on the disk. */
+  countOf(name: string): number {
+    return this.#stores.get(name)?.size ?? 0
+  }
+
+  /** The disk is gone, with all that was on it. Nothing is open. */
+  wipe(): void {
+    this.#open.clear()
+    this.#stores.clear()
+  }
+
   /** @param clock makes operations take time; without it they are answered at once. */
   opener(clock?: Clock): JournalOpener {
     return {
@@ -89,6 +100,10 @@ class SimStore {
       else if (write.kind === 'delete') this.#remove(toHex(write.key))
       else this.#removeRange(toHex(write.from), toHex(write.to))
     }
+  }
+
+  get size(): number {
+    return this.#keys.length
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

@@ -1,20 +1,18 @@
 /**
- * Applications of a simulated world: each writes and reads whole files through one Processor or
- * another, and writes down what it was told. A file is a register: its content says which write it
- * is, and every byte of it follows from that, so that a torn, mixed or foreign content shows.
+ * Applications of a simulated world: each writes, swaps, removes and reads whole files, appends to
+ * one log, and makes, renames and removes names in one directory, through one Processor or another,
+ * and writes down what it was told.
  */
-import { concat, fromUtf8, utf8 } from '../base/bytes.ts'
+import { fromUtf8, utf8 } from '../base/bytes.ts'
+import type { DirectoryInput, DirectoryOutput } from './linear-directory.ts'
+import type { FileInput, FileOutput } from './linear-file.ts'
+import type { LogOutput } from './linear-log.ts'
+import type { Call } from './linearizability.ts'
 import type { SimRandom } from './sim-random.ts'
 import type { SimWorld } from './world.ts'
-import type { SimRequest, SimResponse } from './world-http.ts'
-import { type Append, recordOf } from './world-log.ts'
-import type { RegisterOperation } from './world-register.ts'
-
-/** Of a file that nobody wrote yet. */
-export const absent = 'absent'
-
-/** An answer that no trouble excuses. */
-export type ClientFault = { readonly what: string }
+import { Asking, type Outcome } from './world-asking.ts'
+import { contentOf, recordBytes, recordOf, recordsIn, writtenIn } from './world-contents.ts'
+import type { WorldHistories } from './world-histories.ts'
 
 export type ClientOptions = {
   readonly name: string
@@ -25,67 +23,38 @@ export type ClientOptions = {
   readonly pauseMsMax: number
   /** How long one request may take, in virtual time. */
   readonly deadlineMs: number
+  readonly isTrusted: (n: number) => boolean
+  /** A word that stands in all that it writes and names; see `world-secrets.ts`. */
+  readonly canary: string
 }
 
-/** The whole content that a write of `value` has. */
-export function contentOf(value: string, length: number): Uint8Array {
-  const head = utf8(`${value} ${length}\n`)
-  const rest = new Uint8Array(Math.max(0, length - head.length))
-  let state = length >>> 0
-  for (const byte of head) state = Math.imul(state ^ byte, 0x01000193) >>> 0
-  for (let index = 0; index < rest.length; index++) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    rest[index] = state >>> 24
-  }
-  return concat([head, rest])
-}
-
-/** Which write a content is; undefined for one that is none. */
-export function writtenIn(content: Uint8Array): string | undefined {
-  const end = content.indexOf(10)
-  if (end < 0) return undefined
-  const [value, length] = (fromUtf8(content.subarray(0, end)) ?? '').split(' ')
-  if (value === undefined || length === undefined) return undefined
-  const whole = contentOf(value, Number(length))
-  if (whole.length !== content.length) return undefined
-  return whole.every((byte, index) => byte === content[index]) ? value : undefined
-}
-
+const filesPath = '/v1/files'
+const folder = '/public/w'
 /** The file to which all append. */
-export const logPath = '/v1/files/public/w/log'
+export const logPath = `${filesPath}${folder}/log`
+export const folderPath = `${filesPath}${folder}?kind=directory`
+/** The directory in which names come and go. */
+export const namesPath = `${folder}/d`
+export const namesFolderPath = `${filesPath}${namesPath}?kind=directory`
 
-export const pathOf = (file: number): string => `/v1/files/public/w/file-${file}`
+const names = ['a', 'b', 'c'] as const
+const nameBytesMax = 600
 
-const codeOf = ({ body }: SimResponse): string => {
-  const text = fromUtf8(body) ?? ''
-  return /"code":"([^"]*)"/.exec(text)?.[1] ?? ''
-}
-
-/** Codes that promise that nothing was changed. */
-const harmless: ReadonlySet<string> = new Set([
-  'filesystem/unavailable',
-  'filesystem/conflict',
-  'filesystem/precondition',
-  'users/rate-limited',
-])
-/** Codes that leave open whether it happened. */
-const open: ReadonlySet<string> = new Set(['filesystem/unconfirmed', 'filesystem/cancelled'])
+type Noted = Pick<Call<never, never>, 'startedAt' | 'endedAt'> & { readonly by: string }
 
 export class WorldClient {
-  readonly histories: RegisterOperation[][]
-  readonly appends: Append[] = []
-  readonly faults: ClientFault[] = []
-  acknowledgedCount = 0
-  answeredReadCount = 0
-  readonly #world: SimWorld
+  readonly #histories: WorldHistories
   readonly #options: ClientOptions
+  readonly #asking: Asking
+  /** The version of each file that this client saw last. */
+  readonly #versions = new Map<string, string>()
   #operation = 0
   isDone = false
 
-  constructor(world: SimWorld, options: ClientOptions) {
-    this.#world = world
+  constructor(world: SimWorld, histories: WorldHistories, options: ClientOptions) {
+    this.#histories = histories
     this.#options = options
-    this.histories = Array.from({ length: options.fileCount }, () => [])
+    this.#asking = new Asking(world, histories, options)
   }
 
   /** Do everything, one after the other. */
@@ -94,107 +63,240 @@ export class WorldClient {
     while (this.#operation < operationCount) {
       this.#operation++
       const file = random.below(fileCount)
-      if (random.happens(0.4)) await this.read(file)
-      else if (random.happens(0.6)) await this.#write(file)
-      else await this.#append()
-      await this.#pause(random.between({ min: 0, max: pauseMsMax }))
+      const kind = random.unit()
+      if (kind < 0.28) await this.readFile(file)
+      else if (kind < 0.46) await this.#write(file)
+      else if (kind < 0.56) await this.#swap(file)
+      else if (kind < 0.6) await this.#delete(file)
+      else if (kind < 0.76) await this.#append()
+      else if (kind < 0.79) await this.readLog()
+      else await this.#name()
+      await this.#asking.pause(random.between({ min: 0, max: pauseMsMax }))
     }
     this.isDone = true
   }
 
-  #pause(delayMs: number): Promise<void> {
-    const { scheduler } = this.#world
-    return new Promise((resolve) => {
-      scheduler.after(delayMs, resolve, `${this.#options.name} goes on`)
-    })
+  get #value(): string {
+    return `${this.#options.name}.${this.#operation}.${this.#options.canary}`
   }
 
-  /** A Processor that answers at all; waits for one. */
-  async #anyProcessor(): Promise<number> {
-    for (;;) {
-      const ready = this.#world.processors.filter(({ isReady }) => isReady)
-      if (ready.length > 0) return this.#options.random.pick(ready).n
-      await this.#pause(50)
+  #pathOf(file: string): string {
+    return `${filesPath}${folder}/${file}-${this.#options.canary}`
+  }
+
+  #noted(startedAt: number, isOpen = false): Noted {
+    const endedAt = isOpen ? Number.POSITIVE_INFINITY : this.#asking.nowMs
+    return { startedAt, endedAt, by: this.#options.name }
+  }
+
+  // Files
+
+  async #write(index: number): Promise<void> {
+    const file = `file-${index}`
+    await this.#put({ kind: 'put', file, value: this.#value }, {})
+  }
+
+  /** Change what was seen last, and nothing else. */
+  async #swap(index: number): Promise<void> {
+    const file = `file-${index}`
+    const ifMatch = this.#versions.get(file)
+    if (ifMatch === undefined) {
+      await this.readFile(index)
+      return
     }
+    const input = { kind: 'put', file, value: this.#value, ifMatch } as const
+    await this.#put(input, { 'if-match': ifMatch })
   }
 
-  async #write(file: number): Promise<void> {
-    const { name, random, contentBytesMax } = this.#options
-    const value = `${name}.${this.#operation}`
-    const body = contentOf(value, random.below(contentBytesMax))
-    const path = `${pathOf(file)}?blockBytes=4096`
-    const startedAt = this.#world.scheduler.nowMs
-    const outcome = await this.#change(value, { method: 'PUT', path, body })
-    if (outcome === 'done') this.#note(file, { kind: 'write', value, startedAt })
-    if (outcome !== 'open') return
-    const endedAt = Number.POSITIVE_INFINITY
-    this.histories[file]?.push({ kind: 'write', value, startedAt, endedAt })
+  async #put(
+    input: FileInput & { readonly kind: 'put' },
+    headers: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const { random, contentBytesMax } = this.#options
+    const body = contentOf(input.value, random.below(contentBytesMax))
+    const path = `${this.#pathOf(input.file)}?blockBytes=4096`
+    const startedAt = this.#asking.nowMs
+    const request = { method: 'PUT', path, body, headers }
+    const { outcome, reply } = await this.#asking.change(input.value, request)
+    const version = reply.headers.get('etag')
+    if (outcome === 'done' && version !== undefined) this.#versions.set(input.file, version)
+    const told = version === undefined ? {} : { version }
+    this.#noteFile(input, { startedAt, outcome, output: { kind: 'done', ...told } })
   }
 
-  async #append(): Promise<void> {
-    const value = `${this.#options.name}.${this.#operation}`
-    const startedAt = this.#world.scheduler.nowMs
-    const path = `${logPath}?at=end`
-    const outcome = await this.#change(value, { method: 'PATCH', path, body: recordOf(value) })
-    this.appends.push({ value, startedAt, endedAt: this.#world.scheduler.nowMs, outcome })
+  async #delete(index: number): Promise<void> {
+    const file = `file-${index}`
+    const startedAt = this.#asking.nowMs
+    const request = { method: 'DELETE', path: this.#pathOf(file) }
+    const { outcome } = await this.#asking.change(this.#value, request)
+    this.#noteFile({ kind: 'delete', file }, { startedAt, outcome, output: { kind: 'done' } })
   }
 
-  /** A request that changes something; some are repeated, elsewhere, until there is an answer. */
-  async #change(value: string, request: SimRequest): Promise<Append['outcome']> {
-    const { random, deadlineMs } = this.#options
-    const isRepeated = random.happens(0.4)
-    const headers = {
-      'unosys-deadline-ms': `${deadlineMs}`,
-      ...(isRepeated ? { 'idempotency-key': value } : {}),
-    }
-    let isOpen = false
-    for (let attempt = 1; ; attempt++) {
-      const n = await this.#anyProcessor()
-      const reply = await this.#world.request(n, { ...request, headers }).done
-      const outcome = this.#judge(`${request.method} of ${value} at ${n}`, reply)
-      if (outcome === 'done') {
-        this.acknowledgedCount++
-        return 'done'
-      }
-      isOpen ||= outcome === 'open'
-      if (!isRepeated || attempt === 4) return isOpen ? 'open' : 'nothing'
-      await this.#pause(random.between({ min: 50, max: 500 }))
-    }
-  }
-
-  #judge(what: string, reply: SimResponse): Append['outcome'] {
-    if (reply.status === 200 || reply.status === 201) return 'done'
-    const code = codeOf(reply)
-    if (reply.status === 0 || open.has(code)) return 'open'
-    if (harmless.has(code)) return 'nothing'
-    this.faults.push({ what: `${what}: ${reply.status} ${fromUtf8(reply.body)}` })
-    return 'open'
-  }
-
-  #note(file: number, operation: Omit<RegisterOperation, 'endedAt'>): void {
-    this.histories[file]?.push({ ...operation, endedAt: this.#world.scheduler.nowMs })
+  #noteFile(
+    input: FileInput,
+    told: {
+      readonly startedAt: number
+      readonly outcome: Outcome
+      /** When it was done. */
+      readonly output: FileOutput
+    },
+  ): void {
+    const { startedAt, outcome } = told
+    if (outcome === 'nothing') return
+    const output = outcome === 'done' ? told.output : fileOutputs[outcome]
+    const isFit = outcome === 'open' || output !== undefined
+    if (!isFit) this.#asking.fault(`${input.kind} of ${input.file} is answered with ${outcome}`)
+    this.#histories.files.push({ input, output, ...this.#noted(startedAt, output === undefined) })
   }
 
   /** Read a file, through Processor `n` if given. True when there was an answer. */
-  async read(file: number, n?: number): Promise<boolean> {
-    const headers = { 'unosys-deadline-ms': `${this.#options.deadlineMs}` }
-    const at = n ?? (await this.#anyProcessor())
-    const startedAt = this.#world.scheduler.nowMs
-    const path = pathOf(file)
-    const reply = await this.#world.request(at, { method: 'GET', path, headers }).done
-    const isAbsent = reply.status === 404
-    if (isAbsent || (reply.status === 200 && reply.whole)) {
-      const value = isAbsent ? absent : writtenIn(reply.body)
-      if (value === undefined) this.faults.push({ what: `${path} at ${at}: not what was written` })
-      else this.#note(file, { kind: 'read', value, startedAt })
-      this.answeredReadCount++
-      return true
+  async readFile(index: number, n?: number): Promise<boolean> {
+    const file = `file-${index}`
+    const path = this.#pathOf(file)
+    const startedAt = this.#asking.nowMs
+    const { outcome, reply } = await this.#asking.read({ method: 'GET', path }, n)
+    if (outcome !== 'done' && outcome !== 'absent') return false
+    const version = reply.headers.get('etag')
+    let output: FileOutput = { kind: 'absent' }
+    if (outcome === 'done') {
+      const value = writtenIn(reply.body)
+      if (value === undefined) this.#asking.fault(`${path}: not what was written`)
+      output = { kind: 'done', value: value ?? '', ...(version === undefined ? {} : { version }) }
     }
-    const code = codeOf(reply)
-    const isExcused = reply.status === 0 || !reply.whole || open.has(code) || harmless.has(code)
-    if (!isExcused) {
-      this.faults.push({ what: `read at ${at}: ${reply.status} ${fromUtf8(reply.body)}` })
-    }
-    return false
+    if (outcome === 'done' && version !== undefined) this.#versions.set(file, version)
+    const input = { kind: 'get', file } as const
+    this.#histories.files.push({ input, output, ...this.#noted(startedAt) })
+    return true
   }
+
+  // The log
+
+  async #append(): Promise<void> {
+    const value = this.#value
+    const startedAt = this.#asking.nowMs
+    const path = `${logPath}?at=end`
+    const request = { method: 'PATCH', path, body: recordOf(value) }
+    const { outcome, reply } = await this.#asking.change(value, request)
+    if (outcome === 'nothing') return
+    if (outcome !== 'done' && outcome !== 'open') this.#asking.fault(`append: ${outcome}`)
+    const size = /"size":(\d+)/.exec(fromUtf8(reply.body) ?? '')?.[1]
+    const output: LogOutput | undefined =
+      outcome === 'done' && size !== undefined
+        ? { kind: 'appended', recordCount: Number(size) / recordBytes }
+        : undefined
+    const noted = this.#noted(startedAt, output === undefined)
+    this.#histories.log.push({ input: { kind: 'append', value }, output, ...noted })
+  }
+
+  /** Read the log, through Processor `n` if given. True when there was an answer. */
+  async readLog(n?: number): Promise<boolean> {
+    const startedAt = this.#asking.nowMs
+    const { outcome, reply } = await this.#asking.read({ method: 'GET', path: logPath }, n)
+    if (outcome === 'absent') this.#asking.fault('the log is gone')
+    if (outcome !== 'done') return false
+    const values = recordsIn(reply.body)
+    if (values === undefined) this.#asking.fault('the log is not whole records')
+    const output = { kind: 'records', values: values ?? [] } as const
+    this.#histories.log.push({ input: { kind: 'read' }, output, ...this.#noted(startedAt) })
+    return true
+  }
+
+  // The directory
+
+  #namePath(name: string): string {
+    return `${namesPath}/${name}-${this.#options.canary}`
+  }
+
+  async #name(): Promise<void> {
+    const { random } = this.#options
+    const name = random.pick(names)
+    const kind = random.unit()
+    const value = this.#value
+    const path = filesPath + this.#namePath(name)
+    if (kind < 0.38) {
+      const body = contentOf(value, random.below(nameBytesMax))
+      const headers = { 'if-none-match': '*' }
+      const input = { kind: 'put', name, value, exclusive: true } as const
+      await this.#changeName(input, { method: 'PUT', path, body, headers })
+    } else if (kind < 0.62) {
+      const to = random.pick(names.filter((other) => other !== name))
+      const replace = random.happens(0.3)
+      const change = { op: 'rename', to: this.#namePath(to), replace }
+      const headers = { 'content-type': 'application/json' }
+      const body = utf8(JSON.stringify(change))
+      const input = { kind: 'rename', from: name, to, replace } as const
+      await this.#changeName(input, { method: 'PATCH', path, body, headers })
+    } else if (kind < 0.76) {
+      await this.#changeName({ kind: 'remove', name }, { method: 'DELETE', path })
+    } else if (kind < 0.9) await this.look(name)
+    else await this.list()
+  }
+
+  async #changeName(
+    input: DirectoryInput,
+    request: Parameters<Asking['change']>[1],
+  ): Promise<void> {
+    const startedAt = this.#asking.nowMs
+    const { outcome } = await this.#asking.change(this.#value, request)
+    if (outcome === 'nothing') return
+    const output = outcome === 'open' ? undefined : directoryOutputs[outcome]
+    this.#histories.directory.push({
+      input,
+      output,
+      ...this.#noted(startedAt, output === undefined),
+    })
+  }
+
+  /** Read what stands under a name. True when there was an answer. */
+  async look(name: string, n?: number): Promise<boolean> {
+    const startedAt = this.#asking.nowMs
+    const path = filesPath + this.#namePath(name)
+    const { outcome, reply } = await this.#asking.read({ method: 'GET', path }, n)
+    if (outcome !== 'done' && outcome !== 'absent') return false
+    let output: DirectoryOutput = { kind: 'absent' }
+    if (outcome === 'done') {
+      const value = writtenIn(reply.body)
+      if (value === undefined) this.#asking.fault(`${path}: not what was written`)
+      output = { kind: 'found', value: value ?? '' }
+    }
+    const noted = this.#noted(startedAt)
+    this.#histories.directory.push({ input: { kind: 'look', name }, output, ...noted })
+    return true
+  }
+
+  /** List the directory. True when there was an answer. */
+  async list(n?: number): Promise<boolean> {
+    const startedAt = this.#asking.nowMs
+    const path = `${filesPath}${namesPath}/`
+    const { outcome, reply } = await this.#asking.read({ method: 'GET', path }, n)
+    if (outcome === 'absent') this.#asking.fault('the directory is gone')
+    if (outcome !== 'done') return false
+    const listing = JSON.parse(fromUtf8(reply.body) ?? '') as {
+      readonly entries: readonly { readonly name: string }[]
+    }
+    const found = listing.entries.map((entry) => entry.name.split('-')[0] ?? '')
+    const output = { kind: 'names', names: found } as const
+    this.#histories.directory.push({ input: { kind: 'list' }, output, ...this.#noted(startedAt) })
+    return true
+  }
+
+  /** Read everything through Processor `n`. True when all of it was answered. */
+  async readAll(n: number): Promise<boolean> {
+    const { fileCount } = this.#options
+    for (let file = 0; file < fileCount; file++) if (!(await this.readFile(file, n))) return false
+    for (const name of names) if (!(await this.look(name, n))) return false
+    return (await this.readLog(n)) && (await this.list(n))
+  }
+}
+
+const fileOutputs: Readonly<Partial<Record<Outcome, FileOutput>>> = {
+  refused: { kind: 'refused' },
+  absent: { kind: 'absent' },
+}
+
+const directoryOutputs: Readonly<Record<Exclude<Outcome, 'open' | 'nothing'>, DirectoryOutput>> = {
+  done: { kind: 'done' },
+  absent: { kind: 'absent' },
+  exists: { kind: 'exists' },
+  refused: { kind: 'exists' },
 }

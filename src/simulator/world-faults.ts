@@ -5,7 +5,7 @@
  * Why the world can be expected to survive each: messages that are late, cut off or kept apart are
  * what every protocol above the links reckons with, and nothing rests on time but progress; killed
  * processes and cut power take nothing that was acknowledged, because it was synced before; a
- * frozen process is a slow one.
+ * frozen process is a slow one. Disks: `world-disk-troubles.ts`.
  */
 import { type MemberLimits, memberLimits } from '../kernel/group/index.ts'
 import type { Range, SimRandom } from './sim-random.ts'
@@ -18,6 +18,11 @@ export type WorldFaults = {
   readonly partitionEveryMs: number | undefined
   readonly crashEveryMs: number | undefined
   readonly freezeEveryMs: number | undefined
+  readonly rotEveryMs: number | undefined
+  readonly fullEveryMs: number | undefined
+  readonly failingEveryMs: number | undefined
+  /** The Processor whose disk may lose or alter what it holds; undefined: none. */
+  readonly damaged: number | undefined
   /** Chance that a crash is a cut of the power: what was not synced may be gone. */
   readonly powerChance: number
   /** Processors may be down at once. */
@@ -32,6 +37,10 @@ export const noWorldFaults: WorldFaults = {
   partitionEveryMs: undefined,
   crashEveryMs: undefined,
   freezeEveryMs: undefined,
+  rotEveryMs: undefined,
+  fullEveryMs: undefined,
+  failingEveryMs: undefined,
+  damaged: undefined,
   powerChance: 0,
   downMax: 0,
   clockSkewMs: 0,
@@ -59,6 +68,10 @@ export function drawWorldFaults(random: SimRandom, nodeCount: number): WorldFaul
     partitionEveryMs: some(0.4) ? between(500, 3_000) : undefined,
     crashEveryMs: some(0.6) ? between(300, 3_000) : undefined,
     freezeEveryMs: some(0.2) ? between(500, 3_000) : undefined,
+    rotEveryMs: some(0.25) ? between(50, 500) : undefined,
+    fullEveryMs: some(0.2) ? between(500, 3_000) : undefined,
+    failingEveryMs: some(0.2) ? between(500, 3_000) : undefined,
+    damaged: nodeCount < 3 ? undefined : 1 + random.below(nodeCount),
     powerChance: some(0.5) ? 0.5 : 0,
     downMax: some(0.3) ? nodeCount : faultsMax,
     clockSkewMs: some(0.3) ? between(10, 800) : 0,
@@ -91,6 +104,9 @@ export function namesOfWorldFaults(faults: WorldFaults): string[] {
     faults.crashEveryMs === undefined ? '' : 'crashes',
     faults.crashEveryMs !== undefined && faults.powerChance > 0 ? 'power cuts' : '',
     faults.freezeEveryMs === undefined ? '' : 'freezes',
+    faults.rotEveryMs === undefined || faults.damaged === undefined ? '' : 'bit rot',
+    faults.fullEveryMs === undefined ? '' : 'full disks',
+    faults.failingEveryMs === undefined || faults.damaged === undefined ? '' : 'failing syncs',
     faults.clockSkewMs > 0 ? 'skewed clocks' : '',
   ].filter((name) => name !== '')
 }

@@ -4,7 +4,12 @@
  */
 import { UnosysError } from '../base/error.ts'
 import type { NodeId } from '../base/ids.ts'
-import { createKernel, type Kernel, type KernelOptions } from '../kernel/kernel.ts'
+import {
+  type Alterations,
+  createAltered,
+  type Kernel,
+  type KernelOptions,
+} from '../kernel/kernel.ts'
 import type { Genesis } from '../kernel/section/index.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import type { Handshake } from '../ports/handshake.ts'
@@ -31,7 +36,9 @@ export type WorldParts = {
   /** Of Processor `n`, where it is a member. */
   readonly memberOptions: (n: number) => NonNullable<KernelOptions['member']>
   /** A Processor stopped by itself, or could not start. */
-  readonly onFailure: (processor: SimProcessor, error: Error) => void
+  readonly onFailure: (processor: SimProcessor, error: ProcessorStopped) => void
+  /** Parts of its kernel that are others, for one run of it. */
+  readonly alterationsOf: (processor: SimProcessor, process: SimProcess) => Alterations | undefined
 }
 
 /** The end of a run that nobody asked for. */
@@ -51,13 +58,14 @@ export class SimProcessor {
   readonly n: number
   readonly name: string
   readonly node: NodeId
-  readonly disk: SimDisk
+  disk: SimDisk
   readonly journals: SimJournals
   readonly #parts: WorldParts
   readonly #keys: NodeKeys
   readonly #random: SimRandom
   #run: Run | undefined
   #ready = false
+  #mayBeNew = true
   wallOffsetMs = 0
 
   constructor(
@@ -120,7 +128,7 @@ export class SimProcessor {
     const { scheduler, network, crypto, handshake, genesis, peers } = this.#parts
     const { process, metrics } = run
     const clock = new SimClock(process, { wallOffsetMs: this.wallOffsetMs })
-    const kernel = await createKernel(
+    const kernel = await createAltered(
       {
         clock,
         random: this.#random.fork('kernel'),
@@ -138,14 +146,18 @@ export class SimProcessor {
         keys: this.#keys,
         linkAddress: addressOf(this.n),
         peers,
+        mayBeNew: this.#mayBeNew,
         onFatal: (error) => this.#failed(run, error),
         member: this.#parts.memberOptions(this.n),
       },
+      this.#parts.alterationsOf(this, process) ?? {},
     )
     if (isOver(run)) return
     run.kernel = kernel
     await kernel.start()
-    if (!isOver(run)) this.#ready = true
+    if (isOver(run)) return
+    this.#ready = true
+    this.#mayBeNew = false
   }
 
   #failed(run: Run, error: unknown): void {
@@ -165,6 +177,14 @@ export class SimProcessor {
     if (crash.power === true) this.disk.crash()
     else this.disk.detach()
     this.journals.crash()
+  }
+
+  /** Its process ends, and its disk is lost: journal and blocks are gone, the keyring is not. */
+  wipe(): void {
+    this.crash({ power: true })
+    this.journals.wipe()
+    this.disk = new SimDisk({ random: this.#random.fork('new disk') })
+    this.#mayBeNew = false
   }
 
   /** Stop in order, as by SIGTERM; resolves when the process has ended. */

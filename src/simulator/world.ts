@@ -19,7 +19,13 @@ import { type TraceListener, TraceRecorder } from './trace.ts'
 import type { Weather } from './weather.ts'
 import { WorldAgreement } from './world-agreement.ts'
 import { exchange, type SimCall, type SimRequest, type SimResponse } from './world-http.ts'
-import { addressOf, nameOf, SimProcessor, type WorldParts } from './world-processor.ts'
+import {
+  addressOf,
+  nameOf,
+  type ProcessorStopped,
+  SimProcessor,
+  type WorldParts,
+} from './world-processor.ts'
 
 export type SimWorldOptions = {
   readonly seed: number | string
@@ -56,8 +62,14 @@ export class SimWorld {
   readonly failures: Error[] = []
   /** What the members that execute the log come to. */
   readonly agreement: WorldAgreement
+  /** Processors that do not keep to the protocol, by number: nothing they say counts. */
+  readonly liars = new Set<number>()
   /** Told when a member is about to write a snapshot; see `WorldChaos`. */
   onSnapshot: (processor: SimProcessor) => void = () => undefined
+  /** Told of each Processor that stops by itself: true when that is as it should be. */
+  explainsStop: (processor: SimProcessor, error: ProcessorStopped) => boolean = () => false
+  /** Which parts of a Processor's kernel are others; asked at each start. See `byzantine/`. */
+  alterationsOf: WorldParts['alterationsOf'] = () => undefined
   /** Failures that a test provoked are its own business. */
   toleratesStops = false
 
@@ -96,7 +108,10 @@ export class SimWorld {
         limits: options.memberLimits ?? memberLimits,
         onExecuted: (executed) => this.#executed(n, executed),
       }),
-      onFailure: (_processor, error) => this.failures.push(error),
+      onFailure: (processor, error) => {
+        if (!this.explainsStop(processor, error)) this.failures.push(error)
+      },
+      alterationsOf: (processor, process) => this.alterationsOf(processor, process),
     }
     this.processors = drawn.nodes.map(({ node, keys }, index) => {
       const n = index + 1
@@ -105,7 +120,7 @@ export class SimWorld {
   }
 
   #executed(n: number, { state, isSnapshot }: Executed): void {
-    this.agreement.executed(n, state)
+    if (!this.liars.has(n)) this.agreement.executed(n, state)
     if (isSnapshot) this.onSnapshot(this.processor(n))
   }
 

@@ -155,6 +155,9 @@ export const statusSchema = z
       height: z.number().int(),
       view: z.number().int(),
       catchingUp: z.boolean(),
+      votes: z.boolean().describe('False after its memory of votes was lost, until readmitted'),
+      epoch: z.number().int().describe('Consensus epochs; each readmission begins one'),
+      stableHeight: z.number().int().describe('Of the newest checkpoint; older log is not kept'),
     }),
     vault: z.strictObject({
       blocks: z.number().int(),

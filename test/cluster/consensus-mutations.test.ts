@@ -7,49 +7,43 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createNodeCrypto } from '../../src/adapters/node-crypto.ts'
-import { createMutant } from '../../src/kernel/consensus/consensus.ts'
+import { createConsensus } from '../../src/kernel/consensus/index.ts'
 import { mutations } from '../../src/kernel/consensus/mutations.ts'
-import { type ClusterOptions, ConsensusCluster } from '../../src/simulator/consensus-cluster.ts'
-
-const seedsMax = 200
-const crypto = createNodeCrypto()
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-/** The first seed that breaks, and what it says. */
-async function firstViolation(
-  options: Partial<ClusterOptions>,
-  counts: (message: string) => boolean = (): boolean => true,
-): Promise<{ seed: number; message: string } | undefined> {
-  for (let seed = 1; seed <= seedsMax; seed++) {
-    try {
-      await new ConsensusCluster({ seed, nodeCount: 4, crypto, settle, ...options }).run()
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      if (counts(message)) return { seed, message }
-    }
-  }
-  return undefined
-}
+import { ConsensusCluster } from '../../src/simulator/consensus-cluster.ts'
+import { hunt, huntMutation, isSafety } from '../../tools/sim/mutants.ts'
+import { groupParts } from '../../tools/sim/parts.ts'
 
 for (const mutation of mutations)
   test(`C96: a broken rule is noticed: ${mutation}`, async () => {
-    const found = await firstViolation({
-      createMember: (options) => createMutant(options, mutation),
-    })
-    assert(found !== undefined, `${seedsMax} seeds saw nothing`)
-    assert.match(found.message, new RegExp(`npm run sim -- --seed ${found.seed} --nodes 4`))
+    const { message, seedCount } = await huntMutation(mutation)
+    assert(message !== undefined, `${seedCount} seeds saw nothing`)
+    assert.match(message, new RegExp(`npm run sim -- --seed ${seedCount} --nodes 4`))
   })
 
 test('C96: one liar more than the bound breaks agreement, and that is noticed', async () => {
-  // Standing still is no surprise then; two truths are what must be seen.
-  const isSafety = (message: string): boolean => !message.includes('ms without trouble')
-  const found = await firstViolation({ liarCount: 2 }, isSafety)
-  assert(found !== undefined, `${seedsMax} seeds saw nothing`)
-  assert.match(found.message, /--liars 2/)
+  const { message, seedCount } = await hunt({ liarCount: 2 }, isSafety)
+  assert(message !== undefined, `${seedCount} seeds saw nothing`)
+  assert.match(message, /--liars 2/)
 })
 
 test('and without a broken rule the same seeds see nothing', async () => {
-  const options = { seed: 0, nodeCount: 4, crypto, settle, liarCount: 1 }
+  const options = { seed: 0, nodeCount: 4, ...groupParts, liarCount: 1 }
   for (let seed = 1; seed <= 20; seed++) await new ConsensusCluster({ ...options, seed }).run()
+})
+
+test('no rule can be broken through the door of the layer', async () => {
+  const door = await import('../../src/kernel/consensus/index.ts')
+  const wrong = Object.keys(door).filter((name) => /mutant|mutation|twin/i.test(name))
+  assert.deepEqual(wrong, [])
+  assert.equal(createConsensus.length, 1, 'options, and nothing else')
+  // Whatever else stands in the options has no effect: the run is the same, event for event.
+  const run = async (extra: object): Promise<string> => {
+    const cluster = new ConsensusCluster({
+      ...{ seed: 1, nodeCount: 4, liars: ['equivocator'], ...groupParts },
+      createMember: (options) => createConsensus({ ...options, ...extra }),
+    })
+    return (await cluster.run()).traceHash
+  }
+  const honest = await run({})
+  for (const mutation of mutations) assert.equal(await run({ mutation }), honest, mutation)
 })

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-const program = fileURLToPath(new URL('../../tools/sim.ts', import.meta.url))
+const program = fileURLToPath(new URL('../../tools/sim/one.ts', import.meta.url))
 
 const sim = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
   spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', timeout: 60_000 })
@@ -26,12 +26,39 @@ test('--trace prints every event', () => {
 })
 
 test('a broken promise gives exit code 1, a wrong option 2', () => {
-  const broken = sim('--seed', '2', '--nodes', '4', '--liars', '2')
+  const broken = sim('--seed', '1', '--nodes', '4', '--mutant', 'finalize-after-nullify')
   assert.equal(broken.status, 1)
-  assert.match(broken.stderr, /replay: npm run sim -- --seed 2 --nodes 4 --liars 2 --trace/)
-  for (const wrong of [['--seed', 'x'], ['--nodes', '0'], ['--nonsense']]) {
+  const replay = /replay: npm run sim -- --seed 1 --nodes 4 --mutant finalize-after-nullify --trace/
+  assert.match(broken.stderr, replay)
+  assert.match(broken.stderr, /seed 1, 4 members/)
+  assert.match(broken.stderr, /commit: [0-9a-f]{40}|commit: unknown/)
+  for (const wrong of [
+    ['--seed', 'x'],
+    ['--nodes', '0'],
+    ['--nonsense'],
+    ['--liars', 'nobody'],
+    ['--mutant', 'none'],
+  ]) {
     const { status, stderr } = sim(...wrong)
     assert.equal(status, 2)
     assert.match(stderr, /Usage/)
   }
+})
+
+test('--from and --node leave out the rest of the trace', () => {
+  const all = sim('--seed', '3', '--trace').stdout.split('\n')
+  const some = sim('--seed', '3', '--node', '2', '--from', '5').stdout.split('\n')
+  assert(some.length < all.length / 2, `${some.length} of ${all.length} lines`)
+  const lines = some.filter((line) => line.includes(' ms  '))
+  assert(lines.length > 50)
+  assert(lines.every((line) => all.includes(line)))
+  assert(!lines.some((line) => /node\/execute {2}(?:[013] |2 [1-4] )/.test(line)))
+})
+
+test('--world shows whole Processors', () => {
+  const { status, stderr, stdout } = sim('--world', '--seed', '3')
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /A world of 4 Processors, seed 3/)
+  assert.match(stdout, /linearizable/)
+  assert.match(stdout, /replay: npm run sim -- --world --seed 3 --nodes 4\n$/)
 })

@@ -9,32 +9,33 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createNodeCrypto } from '../../src/adapters/node-crypto.ts'
 import { type ClusterReport, ConsensusCluster } from '../../src/simulator/consensus-cluster.ts'
 import { noFaults } from '../../src/simulator/consensus-faults.ts'
 
-const crypto = createNodeCrypto()
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+import { groupParts } from '../../tools/sim/parts.ts'
 
 const run = (seed: number, nodeCount: number): Promise<ClusterReport> =>
   new ConsensusCluster({
     seed,
     nodeCount,
-    crypto,
     realSignatures: seed % 50 === 0,
-    settle,
+    ...groupParts,
   }).run()
 
 const plans = [
-  { nodeCount: 1, first: 1, count: 10 },
-  { nodeCount: 4, first: 1, count: 140 },
+  { nodeCount: 1, first: 1, count: 5 },
+  { nodeCount: 4, first: 1, count: 90 },
+  { nodeCount: 4, first: 91, count: 90 },
   { nodeCount: 5, first: 1, count: 5 },
   { nodeCount: 7, first: 1, count: 40 },
-  { nodeCount: 10, first: 1, count: 5 },
+  { nodeCount: 7, first: 41, count: 40 },
+  { nodeCount: 10, first: 1, count: 30 },
+  { nodeCount: 13, first: 1, count: 8 },
+  { nodeCount: 31, first: 1, count: 2 },
 ]
 
 for (const { count, first, nodeCount } of plans)
-  test(`C25 C90 C91 C96: ${nodeCount} members agree and recover (${count} seeds)`, async () => {
+  test(`C25 C90 C91 C96: ${nodeCount} members agree and recover (${count} seeds from ${first})`, async () => {
     for (let seed = first; seed < first + count; seed++) {
       const report = await run(seed, nodeCount)
       if (seed % 10 !== 0) continue
@@ -47,8 +48,7 @@ test('in calm weather each item costs one view and few messages, and none is ord
     seed: 7,
     nodeCount: 4,
     liarCount: 0,
-    crypto,
-    settle,
+    ...groupParts,
     faults: noFaults,
     itemCount: 50,
   })

@@ -89,6 +89,9 @@ export async function localWorld(seed: number): Promise<LocalWorld> {
       height: state.height,
       view: 0,
       catchingUp: false,
+      votes: true,
+      epoch: 1,
+      stableHeight: 0,
       freedBytes: state.freedBytes,
     }),
   }

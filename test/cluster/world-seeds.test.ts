@@ -1,8 +1,9 @@
 /**
  * Goal: with links cut and messages late, partitions, processes killed and frozen, power cut, disks
- * slow and clocks off, files stay linearizable registers, nothing acknowledged is lost or altered,
- * nobody correct is accused, the members come to the same states, also by way of snapshots, and the
- * world comes to rest by itself when the trouble ends.
+ * slow, full, failing or rotten and clocks off, files, a log and a directory stay linearizable,
+ * nothing acknowledged is lost, altered or done twice, nobody correct is accused, the members come
+ * to the same states, also by way of snapshots, and the world comes to rest by itself when the
+ * trouble ends.
  *
  * Method: seeds of whole worlds over the production kernel, each with its own subset of troubles
  * (src/simulator/world-chaos.ts). Every tenth runs twice and must give the same run, hash for hash.
@@ -32,7 +33,7 @@ for (const { nodeCount, first, count } of plans) {
       if (seed % 10 !== 0) continue
       assert.deepEqual(await run(seed, nodeCount), report, `seed ${seed} gives two different runs`)
     }
-    assert(snapshotCount > 3 * count, `${snapshotCount} snapshots`)
+    assert(snapshotCount >= 3 * count, `${snapshotCount} snapshots`)
   })
 }
 
@@ -40,7 +41,8 @@ test('in calm weather every request is answered, and quickly', async () => {
   const options = { seed: 3, nodeCount: 4, ...simulated(), faults: noWorldFaults }
   const report = await (await WorldChaos.create(options)).run()
   assert.equal(report.crashCount, 0)
-  assert.equal(report.acknowledgedCount + report.answeredReadCount, 3 * 14 + 2 * 4)
+  assert.equal(report.unansweredCount, 0)
+  assert(report.acknowledgedCount + report.answeredReadCount > 4 * 7 + 30)
   assert(report.eventCount < 20_000, `${report.eventCount} events`)
 })
 

@@ -1,15 +1,17 @@
 /** Cases whose bytes are pinned: one of each thing that consensus signs, sends or stores. */
 import { concat, toHex } from '../../src/base/bytes.ts'
-import { digestOf } from '../../src/base/ids.ts'
+import { digestOf, nodeIdOf } from '../../src/base/ids.ts'
 import {
   blockOf,
+  checkpointBytes,
   encodeCertificate,
   payloadHashOf,
   payloadOf,
   voteBytes,
 } from '../../src/kernel/consensus/encoding.ts'
+import { encodeEvidence } from '../../src/kernel/consensus/evidence.ts'
 import { defaultConsensusLimits } from '../../src/kernel/consensus/limits.ts'
-import { writesOf } from '../../src/kernel/consensus/records.ts'
+import { epochWrites, writesOf } from '../../src/kernel/consensus/records.ts'
 import type {
   Block,
   Certificate,
@@ -17,8 +19,9 @@ import type {
   Message,
   VoteKind,
 } from '../../src/kernel/consensus/types.ts'
-import { encodeMessage, type WireContext } from '../../src/kernel/consensus/wire.ts'
+import { encodeEpoch, encodeMessage, type WireContext } from '../../src/kernel/consensus/wire.ts'
 import type { Crypto } from '../../src/ports/crypto.ts'
+import type { JournalWrite } from '../../src/ports/journal.ts'
 
 export type ConsensusCase = { readonly name: string; readonly hex: string }
 
@@ -58,11 +61,26 @@ export function consensusCases(crypto: Crypto): ConsensusCase[] {
   const [signature] = notarized.signatures
   const vote = { kind: 'notarize', view: 1, digest: one.digest, signer: 0 } as const
   const ownVote = { ...vote, signature: signature ?? new Uint8Array(64) }
+  const checkpoint = { height: 2, view: 2, digest: two.digest, state: one.digest }
+  const stable = { ...checkpoint, signers: finalized.signers, signatures: finalized.signatures }
+  const epoch = {
+    epoch: 4,
+    baseHeight: 9,
+    genesis: two.digest,
+    members: [{ node: nodeIdOf('c3'.repeat(32)), consensusKey: new Uint8Array(32).fill(7) }],
+  }
+  const evidence = {
+    member: nodeIdOf('c3'.repeat(32)),
+    group: context.group,
+    epoch: context.epoch,
+    first: ownVote,
+    second: { ...ownVote, digest: two.digest },
+  }
   const messages: Message[] = [
     { kind: 'propose', block: two, justification: [notarized, nullified] },
     { kind: 'vote', vote: ownVote },
     { kind: 'certificates', certificates: [finalized, nullified] },
-    { kind: 'status', view: 9, finalView: 7, height: 5 },
+    { kind: 'status', view: 9, finalView: 7, height: 5, stableHeight: 4 },
     { kind: 'ask', fromView: 3, toView: 8 },
     { kind: 'fetch', fromHeight: 6, view: 2, digest: two.digest },
     {
@@ -74,6 +92,8 @@ export function consensusCases(crypto: Crypto): ConsensusCase[] {
     },
     { kind: 'block', block: one },
     { kind: 'lacking', fromHeight: 6, digest: two.digest },
+    { kind: 'checkpointVote', vote: { ...checkpoint, signer: 0, signature: ownVote.signature } },
+    { kind: 'checkpoint', checkpoint: stable },
   ]
   const stored: JournalRecord[] = [
     { kind: 'myVote', vote: ownVote },
@@ -85,6 +105,9 @@ export function consensusCases(crypto: Crypto): ConsensusCase[] {
     { kind: 'executed', height: 1, block: one, certificate: undefined },
     { kind: 'prune', belowView: 64 },
     { kind: 'muted' },
+    { kind: 'stable', checkpoint: stable },
+    { kind: 'pruneLog', upTo: { height: 2, view: 2 } },
+    { kind: 'installed', checkpoint },
   ]
   return [
     { name: 'signed notarize vote', hex: toHex(voteBytes(context, vote)) },
@@ -95,6 +118,13 @@ export function consensusCases(crypto: Crypto): ConsensusCase[] {
     { name: 'header digest', hex: one.digest },
     { name: 'payload hash', hex: one.header.payloadHash },
     { name: 'certificate', hex: toHex(encodeCertificate(finalized, context)) },
+    { name: 'signed checkpoint', hex: toHex(checkpointBytes(context, checkpoint)) },
+    { name: 'message epoch', hex: toHex(encodeEpoch(epoch, wire).head) },
+    ...epochWrites(epoch, true).map((write, place) => ({
+      name: `epoch write ${place}`,
+      hex: textOf(write),
+    })),
+    { name: 'evidence', hex: toHex(encodeEvidence(evidence)) },
     ...messages.map((message) => {
       const { body, head } = encodeMessage(message, wire)
       const bytes = body === undefined ? [head] : [head, body.bytes]
@@ -102,15 +132,14 @@ export function consensusCases(crypto: Crypto): ConsensusCase[] {
     }),
     ...stored.map((record, place) => ({
       name: `record ${place} ${record.kind}`,
-      hex: writesOf(record, context)
-        .map((write) =>
-          write.kind === 'put'
-            ? `put ${toHex(write.key)} ${toHex(write.value)}`
-            : write.kind === 'delete'
-              ? `delete ${toHex(write.key)}`
-              : `deleteRange ${toHex(write.from)} ${toHex(write.to)}`,
-        )
-        .join(', '),
+      hex: writesOf(record, context).map(textOf).join(', '),
     })),
   ]
 }
+
+const textOf = (write: JournalWrite): string =>
+  write.kind === 'put'
+    ? `put ${toHex(write.key)} ${toHex(write.value)}`
+    : write.kind === 'delete'
+      ? `delete ${toHex(write.key)}`
+      : `deleteRange ${toHex(write.from)} ${toHex(write.to)}`

@@ -100,6 +100,8 @@ export class Group {
       application: {
         isValid: (item) => item.length >= 5 && item[0] === 0x75,
         keyOf: (item) => String(itemIdOf(item)),
+        // Tests name a client in the byte after the id.
+        clientOf: (item) => String(item[5] ?? 0),
       },
     }
   }

@@ -71,7 +71,7 @@ const pinned: readonly [string, (dice: Dice) => Uint8Array][] = [
 
 const hashes: Readonly<Record<string, string>> = {
   command: 'd68f2e3b41c2480ae7420660a14c9cb465625061ebd80020ca550bd1820200da',
-  batch: 'e42d18735859118a51c5601d8359c99d1f3492267de4254e768bf3adf1cb99bb',
+  batch: '8da7e7ca8be6fc31c37ca2edb5e268c756da6dd0f8c7468dacf2cf90001494c2',
   results: 'e2505e1d82a4828ced65bb835740ca677b4f07eca7a2d7fa3eace11f3cec48a6',
   queries: '9a207dfb6ebe93bf34b223069baa0526f28dffbc5a7ef618320b6af913a18d65',
   answers: '61c9900e2bb6de8fcbb9cd1e0f8876f8267e523c0b60f1e856c80a0df6731496',
@@ -158,8 +158,8 @@ test('the world id, the root after a fixed log and its snapshot are pinned', () 
     { world: world.world, root: stateRoot(crypto, world.state), snapshot: toHex(snapshot) },
     {
       world: '00dbeec507511a865acc313d1be0e000fca899abd53b1320d9ece07129c748f2',
-      root: 'b412a6a995b28715772535828ada7325847e7d84fc5b42a9c883e7108d55d4f2',
-      snapshot: '2ba2e807711aa69ae5120fcaefed1ba2536c0996e47da9750db3f56a29a99ac9',
+      root: '749de749b0728da47c6819973eeaf13538ae78dc2477310c3c9f0316dc3c4ac8',
+      snapshot: '1627a1d5a860a281afacd5557585aa9f9f634ac4db645725ff5bbcff1f9656c9',
     },
   )
 })

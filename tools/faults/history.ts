@@ -1,8 +1,8 @@
 /** What applications did to a world and what they were told, ready to be judged. */
 import { linearizabilityFault } from '../../src/simulator/linearizability.ts'
-import { type Append, logFault } from '../../src/simulator/world-log.ts'
-import { type RegisterOperation, registerFault } from '../../src/simulator/world-register.ts'
+import { type Append, logFault } from './append-log.ts'
 import { type DirectoryCall, directoryModel } from './directory-model.ts'
+import { type RegisterOperation, registerFault } from './register.ts'
 
 /** Of a file that nobody wrote yet. */
 export const absent = 'absent'

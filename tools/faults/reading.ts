@@ -1,7 +1,7 @@
 /** Everything that a workload made, read through every Processor once the world is whole again. */
 import { messageOf } from '../../src/base/error.ts'
 import { isApiError, type UnosysClient } from '../../src/sdk/index.ts'
-import { writtenIn } from '../../src/simulator/world-clients.ts'
+import { writtenIn } from '../../src/simulator/world-contents.ts'
 import { eachOf } from '../tour/transfer.ts'
 import { pause } from '../tour/until.ts'
 import { markContent } from './application.ts'

@@ -27,9 +27,11 @@ Examples:
 export function statusLines(status: Status): string[] {
   const { group, vault } = status
   const state = group.catchingUp ? 'catching up' : status.ready ? 'ready' : 'no quorum'
+  const voice = status.role === 'member' && !group.votes ? '; votes again when readmitted' : ''
   const lines = [
     `Processor ${status.n} (${status.role}) of world ${status.world.slice(0, 16)}…: ${state}`,
-    `  group   ${group.reachable} of ${group.members} members reachable, ${group.quorum} needed; height ${group.height}, view ${group.view}`,
+    `  group   ${group.reachable} of ${group.members} members reachable, ${group.quorum} needed; height ${group.height}, view ${group.view}${voice}`,
+    `  log     kept from the checkpoint before height ${group.stableHeight} on; epoch ${group.epoch}`,
     `  vault   ${vault.blocks} blocks, ${formatBytes(vault.bytes)}; ${vault.awaited} awaited; checked to height ${vault.checkedHeight}`,
     `  kept    ${formatBytes(vault.freedBytes)} of blocks in the world that no file needs any more`,
     `  found   ${vault.nameChanged} names changed, ${vault.contentChanged} contents changed, ${vault.missing} blocks missing`,

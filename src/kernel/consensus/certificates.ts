@@ -6,6 +6,7 @@
 import {
   emit,
   forgetSettled,
+  leaderOf,
   type Machine,
   type Round,
   roundOf,
@@ -69,6 +70,9 @@ export function learn(machine: Machine, certificate: Certificate): void {
   if (round.certificates[certificate.kind] !== undefined) return
   round.certificates[certificate.kind] = certificate
   machine.changed = true
+  const leader = leaderOf(machine.setup, certificate.view)
+  machine.lostViews[leader] =
+    certificate.kind === 'nullify' ? (machine.lostViews[leader] ?? 0) + 1 : 0
   checkMemory(machine, round, certificate)
   keepVotesOf(machine, round, certificate)
   if (certificate.kind === 'finalize') {
@@ -78,6 +82,7 @@ export function learn(machine: Machine, certificate: Certificate): void {
   write(machine, { kind: 'haveCertificate', certificate })
   if (certificate.kind === 'notarize') {
     machine.notarizedView = Math.max(machine.notarizedView, certificate.view)
+    if (machine.setup.mutation === 'executed-before-final') machine.commitWanted = true
     if (mayFinalize(machine, round)) {
       castVote(machine, { kind: 'finalize', view: certificate.view, digest: certificate.digest })
       enter(machine, certificate, true)
@@ -133,6 +138,7 @@ function enter(machine: Machine, certificate: Certificate, withVote: boolean): v
 function checkMemory(machine: Machine, round: Round, certificate: Certificate): void {
   const { self, signer } = machine.setup
   if (machine.muted || !certificate.signers.includes(self)) return
+  if (machine.setup.mutation === 'memory-unchecked') return
   const mine = round.mine[certificate.kind]
   if (mine !== undefined && mine.digest === certificate.digest) return
   machine.muted = true

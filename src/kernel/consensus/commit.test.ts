@@ -67,6 +67,35 @@ test('a block of a view that execution passed by is dropped, from the disk too',
   )
 })
 
+test('a block of a failed view is dropped with the finalization, while an ancestor is still missing', () => {
+  const one = member()
+  one.hearCertificate(group.certificate('nullify', 1))
+  const beside = group.block(2, { items: [] })
+  one.hearProposal(beside)
+  one.hearCertificate(group.certificate('nullify', 2))
+  const missing = group.block(1)
+  const tip = group.block(3, { parent: missing })
+  one.hearProposal(tip)
+  one.hearCertificate(finalOf(tip))
+  assert.deepEqual(one.commits(), [])
+  assert.deepEqual([...one.machine.held.keys()], [tip.digest])
+  assert(
+    one.records().some((record) => record.kind === 'dropBlock' && record.digest === beside.digest),
+  )
+  assert.equal(one.machine.heldBytes, tip.payload.bytes.length)
+})
+
+test('below a missing ancestor nothing is dropped: what lies there may be the chain', () => {
+  const one = member()
+  const [first, second, third] = chain
+  one.hearProposal(first!)
+  one.hearCertificate(group.certificate('notarize', 1, { digest: first!.digest }))
+  one.hearCertificate(group.certificate('notarize', 2, { digest: second!.digest }))
+  one.hearProposal(third!)
+  one.hearCertificate(finalOf(third!))
+  assert.deepEqual([...one.machine.held.keys()], [first!.digest, third!.digest])
+})
+
 test('a commit rests on our own vote when the certificate does', () => {
   const one = member()
   const [block] = chain

@@ -35,7 +35,14 @@ import { certificateHolds } from './verify.ts'
 export function tryCommit(machine: Machine): void {
   if (!machine.commitWanted) return
   machine.commitWanted = false
-  const { executed, final } = machine
+  const { base, checkpoints, executed } = machine
+  const final = finalOf(machine)
+  if (checkpoints.transfer !== undefined) return
+  if (executed.height < base.height) {
+    // The log of older epochs proves nothing here: a checkpoint will be the answer.
+    startFetch(machine, { fromHeight: executed.height + 1, ...final })
+    return
+  }
   if (executed.view >= final.view) return
   const path: Held[] = []
   let digest: Digest = final.digest
@@ -43,6 +50,7 @@ export function tryCommit(machine: Machine): void {
   while (digest !== executed.digest) {
     const held = machine.held.get(digest)
     if (held === undefined) {
+      dropFailed(machine, path, view)
       startFetch(machine, { fromHeight: executed.height + 1, view, digest })
       return
     }
@@ -60,6 +68,14 @@ export function tryCommit(machine: Machine): void {
   }
   for (const held of path.reverse())
     execute(machine, held, held.block.digest === final.digest ? final.certificate : undefined)
+}
+
+/** The newest final block; broken on purpose, the newest notarized one. */
+function finalOf(machine: Machine): Machine['final'] {
+  const { final, notarizedView, rounds, setup } = machine
+  const certificate = rounds.get(notarizedView)?.certificates.notarize
+  if (setup.mutation !== 'executed-before-final' || certificate?.digest === undefined) return final
+  return { view: notarizedView, digest: certificate.digest, certificate: undefined }
 }
 
 /** A finalized chain passes by what we executed: more members lie than the group survives. */
@@ -82,26 +98,46 @@ function execute(machine: Machine, held: Held, certificate: Certificate | undefi
   // Of all certificates only the newest can rest on a vote of ours that is not durable yet.
   const after = ownVotesIn(machine, machine.final.certificate)
   emit(machine, { kind: 'commit', height, block, certificate, after })
-  for (const key of keysOf(machine, held)) machine.pool.executed(key)
+  if (machine.setup.mutation !== 'executed-not-removed')
+    for (const key of keysOf(machine, held)) machine.pool.executed(key)
   dropSettled(machine)
   machine.changed = true
   if (machine.fetch === undefined || machine.fetch.request.fromHeight > height) return
   endFetch(machine)
 }
 
-/** Blocks of views that execution has passed are executed or came to nothing. */
-function dropSettled(machine: Machine): void {
+/**
+ * Blocks beside the finalized chain, as far down as it is known, came to nothing: they must not
+ * wait for a block that somebody else may take long to send.
+ */
+function dropFailed(machine: Machine, path: readonly Held[], knownToView: number): void {
+  const onPath = new Set(path.map((held) => held.block.digest))
   for (const [digest, held] of machine.held) {
     const { view } = held.block.header
-    if (view > machine.executed.view) continue
-    release(machine, digest)
-    if (held.stored && digest !== machine.executed.digest)
-      write(machine, { kind: 'dropBlock', view, digest })
+    if (view < knownToView || view > machine.final.view || onPath.has(digest)) continue
+    drop(machine, held)
   }
 }
 
-function startFetch(machine: Machine, request: FetchRequest): void {
+function drop(machine: Machine, held: Held): void {
+  const { digest, header } = held.block
+  release(machine, digest)
+  if (held.stored) write(machine, { kind: 'dropBlock', view: header.view, digest })
+}
+
+/** Blocks of views that execution has passed are executed or came to nothing. */
+function dropSettled(machine: Machine): void {
+  for (const [digest, held] of machine.held) {
+    if (held.block.header.view > machine.executed.view) continue
+    if (digest === machine.executed.digest) release(machine, digest)
+    else drop(machine, held)
+  }
+}
+
+function startFetch(machine: Machine, wanted: FetchRequest): void {
   if (machine.fetch !== undefined) return
+  const { digest, fromHeight, view } = wanted
+  const request: FetchRequest = { fromHeight, view, digest }
   machine.fetch = { request, asked: new Set(), current: undefined, attempts: 0, refusals: 0 }
   askNext(machine, machine.fetch)
 }
@@ -177,6 +213,7 @@ export function onBlock(machine: Machine, from: MemberIndex, block: Block): void
 export function onRange(machine: Machine, from: MemberIndex, range: BlockRange): void {
   const { fetch, executed } = machine
   if (fetch === undefined || !fetch.asked.has(from)) return
+  if (executed.height < machine.base.height) return
   const skip = executed.height + 1 - range.fromHeight
   const first = range.blocks[skip]
   if (skip < 0 || first === undefined) return
@@ -209,6 +246,20 @@ function isProved(machine: Machine, from: MemberIndex, certificate: Certificate)
 
 /** Upon a member that is behind: from the journal what is executed, from memory what is not. */
 export function onFetch(machine: Machine, from: MemberIndex, request: FetchRequest): void {
+  const { base, checkpoints } = machine
+  if (request.fromHeight <= Math.max(checkpoints.prunedHeight, base.height)) {
+    const { stable } = checkpoints
+    const { digest, fromHeight } = request
+    const isOfUse = stable !== undefined && stable.height >= fromHeight
+    send(
+      machine,
+      from,
+      isOfUse
+        ? { kind: 'checkpoint', checkpoint: stable }
+        : { kind: 'lacking', fromHeight, digest },
+    )
+    return
+  }
   if (machine.executed.height >= request.fromHeight) {
     emit(machine, { kind: 'serve', to: from, request })
     return

@@ -121,6 +121,7 @@ class Node {
       config: group.config,
       self: this.id,
       consensusKeyPair: group.keys[this.index]!,
+      mayBeNew: true,
       links: this.links,
       journal: this.journal,
       clock: new SimClock(this.process),

@@ -5,31 +5,55 @@
  */
 
 import { assert } from '../../base/assert.ts'
-import { toHex } from '../../base/bytes.ts'
+import { equalBytes, toHex } from '../../base/bytes.ts'
 import { CodecError } from '../../base/codec.ts'
 import { messageOf } from '../../base/error.ts'
 import type { NodeId } from '../../base/ids.ts'
+import type { KeyPair } from '../../ports/crypto.ts'
 import { channels, type IncomingMessage, type OutgoingMessage } from '../links/index.ts'
-import { encodeCertificate, type GroupContext } from './encoding.ts'
+import { encodeCertificate } from './encoding.ts'
+import { type Epoch, epochAfter, firstEpoch, openEpoch } from './epoch.ts'
+import { EpochClaims } from './epoch-claims.ts'
 import { ConsensusCode, ConsensusError } from './errors.ts'
-import type { CommittedBlock, Consensus, ConsensusEvidence, ConsensusStatus } from './interface.ts'
-import { type JournalReader, loadJournal, readProvedRange, readStoredBlocks } from './journal.ts'
-import { consensusLimitsOf } from './limits.ts'
+import type {
+  CommittedBlock,
+  Consensus,
+  ConsensusConfig,
+  ConsensusEvidence,
+  ConsensusMember,
+  ConsensusStatus,
+  Snapshot,
+} from './interface.ts'
+import { loadIdentity, loadJournal, readProvedRange, readStoredBlocks } from './journal.ts'
 import { step } from './machine.ts'
 import type { Mutation } from './mutations.ts'
 import type { ConsensusOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
-import { checkConfig, leaderOrder } from './quorum.ts'
-import { writesOf } from './records.ts'
-import { VoteSigner } from './signer.ts'
-import { admit, createMachine, leaderOf, type Machine, nodeOf, type Setup } from './state.ts'
-import type { Block, Effect, FetchRequest, Input, MemberIndex, Message } from './types.ts'
-import { contextOf } from './verify.ts'
-import { decodeMessage, encodeMessage, kindOf, type WireContext } from './wire.ts'
-
-const delta0MsDefault = 300
-/** Blocks executed again at a restart, per read. */
-const replayCount = 64
+import { checkConfig } from './quorum.ts'
+import { epochWrites, ownKeyWrite, writesOf } from './records.ts'
+import { committed, replay } from './replay.ts'
+import { admit, createMachine, emptyRestored, leaderOf, type Machine, nodeOf } from './state.ts'
+import { TimerSet } from './timer-set.ts'
+import type {
+  Block,
+  Effect,
+  EpochStart,
+  FetchRequest,
+  Input,
+  MemberIndex,
+  Message,
+  StableCheckpoint,
+} from './types.ts'
+import {
+  addressOf,
+  decodeEpoch,
+  decodeMessage,
+  type EncodedMessage,
+  encodeEpoch,
+  encodeMessage,
+  isEpoch,
+  kindOf,
+} from './wire.ts'
 
 /** Build a member. Call before the links start; messages that come before `start` are dropped. */
 export const createConsensus = (options: ConsensusOptions): Consensus =>
@@ -42,16 +66,19 @@ export const createMutant = (options: ConsensusOptions, mutation: Mutation): Con
 class Driver implements Consensus {
   readonly #options: ConsensusOptions
   readonly #self: MemberIndex
-  readonly #setup: Setup
-  readonly #wire: WireContext
-  readonly #reader: JournalReader
   readonly #indexes = new Map<NodeId, MemberIndex>()
   readonly #outbox: Outbox
   readonly #mutation: Mutation | undefined
-  readonly #timers = new Map<string, () => void>()
+  readonly #timers: TimerSet
   readonly #serving = new Set<MemberIndex>()
   readonly #inputs: Input[] = []
+  readonly #claims = new EpochClaims()
+  /** When each peer was last told of epochs, by the monotonic clock. */
+  readonly #epochTold = new Map<MemberIndex, number>()
+  #epoch: Epoch
   #machine: Machine
+  /** Made by this member for its readmission. */
+  #freshKey: KeyPair | undefined
   #running = false
   #busy = false
   /** Executed in this process or before. */
@@ -63,36 +90,15 @@ class Driver implements Consensus {
   constructor(options: ConsensusOptions, mutation: Mutation | undefined) {
     checkConfig(options.config)
     this.#options = options
-    const { config, crypto } = options
-    const limits = consensusLimitsOf(options.limits)
+    const { config } = options
     for (const [index, member] of config.members.entries()) this.#indexes.set(member.node, index)
     const self = this.#indexes.get(options.self)
     assert(self !== undefined, 'only members run consensus')
     this.#self = self
-    const context = mutatedContext(contextOf(config), mutation)
-    const { secretKey } = options.consensusKeyPair
-    this.#setup = {
-      config,
-      context,
-      crypto,
-      self,
-      limits,
-      signer: new VoteSigner({
-        crypto,
-        secretKey,
-        context,
-        self,
-        unguarded: mutation !== undefined,
-      }),
-      mutation,
-      order: leaderOrder(config, crypto),
-      delta0Ms: options.delta0Ms ?? delta0MsDefault,
-      application: options.application,
-    }
-    this.#wire = { crypto, context, limits }
-    this.#reader = { journal: options.journal, crypto, context, limits }
-    this.#machine = createMachine(this.#setup)
     this.#mutation = mutation
+    this.#timers = new TimerSet(options.clock)
+    this.#epoch = this.#open(firstEpoch(config))
+    this.#machine = createMachine(this.#epoch.setup)
     this.#outbox = new Outbox(options.journal, {
       onDurable: (done) => this.#onDurable(done),
       onFailed: (error) => this.#onJournalFailed(error),
@@ -101,40 +107,41 @@ class Driver implements Consensus {
   }
 
   async start(): Promise<void> {
-    const { links, restoredHeight } = this.#options
-    const restored = await loadJournal(this.#reader, this.#self)
+    const { crypto, journal, links, mayBeNew, restoredHeight } = this.#options
+    const { epoch, keySeed } = await loadIdentity(journal)
+    if (keySeed !== undefined) this.#freshKey = crypto.signKeyPair(keySeed)
+    if (epoch !== undefined) this.#epoch = this.#open(epoch)
+    else if (keySeed !== undefined) this.#epoch = this.#open(this.#epoch.start)
+    const restored = await loadJournal(this.#epoch.reader, this.#self, mayBeNew)
     const height = restored.executed?.height ?? 0
     if (restoredHeight > height) {
       const what = `the application is at height ${restoredHeight}, its log at ${height}`
       throw new ConsensusError(ConsensusCode.JournalDamaged, what, { what })
     }
-    await this.#replay(restoredHeight, height)
-    this.#machine = createMachine(this.#setup, restored)
+    const heights = { fromHeight: restoredHeight, toHeight: height }
+    await replay(this.#options, this.#epoch.reader, heights)
+    const muted = restored.muted || !this.#epoch.hasKey
+    const { baseHeight } = this.#epoch.start
+    this.#machine = createMachine(this.#epoch.setup, { ...restored, muted }, baseHeight)
     this.#height = height
     this.#running = true
     this.#run({ kind: 'start' })
     this.#forgetLinks = links.onChange((peer, up) => this.#onLink(peer, up))
-    for (const link of links.peers()) if (link.up) this.#onLink(link.peer, true)
+    this.#greetAll()
   }
 
-  async #replay(fromHeight: number, toHeight: number): Promise<void> {
-    let done = fromHeight
-    while (done < toHeight) {
-      const countMax = Math.min(replayCount, toHeight - done)
-      const { rangeBytesMax } = this.#setup.limits
-      const range = { fromHeight: done + 1, countMax, bytesMax: rangeBytesMax }
-      const stored = await readStoredBlocks(this.#reader, range)
-      if (stored.length === 0) {
-        const what = `block ${done + 1} is missing`
-        throw new ConsensusError(ConsensusCode.JournalDamaged, what, { what })
-      }
-      const writes = stored.flatMap(({ block, height }) =>
-        this.#options.application.execute(committed(block, height)),
-      )
-      if (writes.length > 0) await this.#options.journal.commit(writes)
-      for (const { height } of stored) this.#options.application.onDurable(height)
-      done += stored.length
-    }
+  #open(start: EpochStart): Epoch {
+    const { consensusKeyPair } = this.#options
+    const fresh = this.#freshKey === undefined ? [] : [this.#freshKey]
+    return openEpoch(this.#options, start, {
+      self: this.#self,
+      keys: [consensusKeyPair, ...fresh],
+      mutation: this.#mutation,
+    })
+  }
+
+  #greetAll(): void {
+    for (const link of this.#options.links.peers()) if (link.up) this.#onLink(link.peer, true)
   }
 
   async stop(): Promise<void> {
@@ -146,7 +153,6 @@ class Driver implements Consensus {
   #halt(): void {
     this.#running = false
     this.#forgetLinks()
-    for (const cancel of this.#timers.values()) cancel()
     this.#timers.clear()
   }
 
@@ -159,15 +165,39 @@ class Driver implements Consensus {
   }
 
   status(): ConsensusStatus {
-    const { view, final, pool, fetch } = this.#machine
+    const { checkpoints, fetch, final, muted, pool, view } = this.#machine
+    const { setup, start } = this.#epoch
     return {
       view,
       finalView: final.view,
       height: this.#height,
-      leader: nodeOf(this.#setup, leaderOf(this.#setup, view)),
+      leader: nodeOf(setup, leaderOf(setup, view)),
       pendingItemCount: pool.count,
-      catchingUp: fetch !== undefined,
+      catchingUp: fetch !== undefined || checkpoints.transfer !== undefined,
+      votes: !muted,
+      epoch: start.epoch,
+      stableHeight: checkpoints.stable?.height ?? 0,
     }
+  }
+
+  config(): ConsensusConfig {
+    return this.#epoch.config
+  }
+
+  snapshot(snapshot: Snapshot): void {
+    if (this.#running) this.#run({ kind: 'snapshot', snapshot })
+  }
+
+  async prepareKey(seed: Uint8Array): Promise<{ readonly consensusPair: KeyPair }> {
+    const { crypto, journal } = this.#options
+    const used = this.#epoch.config.members[this.#self]?.consensusKey
+    const known = this.#freshKey
+    if (known !== undefined && (used === undefined || !equalBytes(known.publicKey, used)))
+      return { consensusPair: known }
+    const consensusPair = crypto.signKeyPair(seed)
+    await journal.commit([ownKeyWrite(seed)])
+    this.#freshKey = consensusPair
+    return { consensusPair }
   }
 
   async blocks(input: {
@@ -175,7 +205,7 @@ class Driver implements Consensus {
     readonly countMax: number
     readonly bytesMax: number
   }): Promise<readonly CommittedBlock[]> {
-    const stored = await readStoredBlocks(this.#reader, input)
+    const stored = await readStoredBlocks(this.#epoch.reader, input)
     return stored.map(({ block, height }) => committed(block, height))
   }
 
@@ -183,19 +213,92 @@ class Driver implements Consensus {
     if (!this.#running) return
     const from = this.#indexes.get(message.from)
     if (from === undefined || from === this.#self) return
+    if (!this.#isOfThisEpoch(message, from)) return
     // Blocks are the only large thing to decode: not for those who were not asked.
     const kind = kindOf(message.head)
     const isBlocks = kind === 'range' || kind === 'block'
     if (isBlocks && this.#machine.fetch?.asked.has(from) !== true) return
     let decoded: Message
     try {
-      decoded = decodeMessage(message, from, this.#wire)
+      decoded = decodeMessage(message, from, this.#epoch.wire)
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
       this.#options.metrics.count('consensus.malformed_messages')
       return
     }
     this.#run({ kind: 'message', from, message: decoded })
+  }
+
+  /**
+   * Whoever speaks of an older epoch is told of ours; of a newer one, is shown where we are, so
+   * that he tells us. What b + 1 members tell is so.
+   */
+  #isOfThisEpoch(message: IncomingMessage, from: MemberIndex): boolean {
+    const address = addressOf(message.head)
+    const { config, start, wire } = this.#epoch
+    if (address === undefined || address.group !== config.group) return true
+    if (isEpoch(message.head)) {
+      this.#onClaim(message, from)
+      return false
+    }
+    if (address.epoch === start.epoch) return true
+    if (!this.#mayTell(from)) return false
+    if (address.epoch < start.epoch) this.#sendEncoded(from, encodeEpoch(start, wire))
+    else this.#run({ kind: 'linkUp', peer: from })
+    return false
+  }
+
+  #mayTell(peer: MemberIndex): boolean {
+    const nowMs = this.#options.clock.monotonicMs()
+    const last = this.#epochTold.get(peer) ?? Number.NEGATIVE_INFINITY
+    if (nowMs - last < this.#epoch.setup.delta0Ms / 2) return false
+    this.#epochTold.set(peer, nowMs)
+    return true
+  }
+
+  #onClaim(message: IncomingMessage, from: MemberIndex): void {
+    const { config } = this.#epoch
+    let claim: EpochStart
+    try {
+      claim = decodeEpoch(message.head)
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error
+      this.#options.metrics.count('consensus.malformed_messages')
+      return
+    }
+    const agreed = this.#claims.add(from, claim, config)
+    if (agreed === undefined || agreed.baseHeight <= this.#machine.executed.height) return
+    this.#options.log.warn('the group is in a later epoch: its state is fetched', {
+      epoch: agreed.epoch,
+    })
+    const { executed } = this.#machine
+    this.#enter(agreed, { ...executed, view: 0 })
+    this.#outbox.flush()
+  }
+
+  /** A new epoch: by the block that ended the last one, or by what the others say. */
+  #enter(start: EpochStart, executed: Machine['executed']): void {
+    const before = this.#machine
+    this.#epoch = this.#open(start)
+    const named = start.members[this.#self]?.consensusKey
+    const fresh = this.#freshKey?.publicKey
+    // With the key of before, this member may have voted in the new epoch and lost it.
+    const isFresh = fresh !== undefined && named !== undefined && equalBytes(fresh, named)
+    const muted = !this.#epoch.hasKey || (before.muted && !isFresh)
+    this.#outbox.write(epochWrites(start, muted))
+    const restored = {
+      ...emptyRestored,
+      ...{ executed, muted, prunedHeight: before.checkpoints.prunedHeight },
+    }
+    this.#machine = createMachine(this.#epoch.setup, restored, start.baseHeight, before)
+    this.#commitAfter = 0
+    this.#claims.clear()
+    this.#timers.clear()
+    // What waited was of the epoch before.
+    this.#inputs.length = 0
+    this.#options.log.info('a consensus epoch begins', { epoch: start.epoch, votes: !muted })
+    this.#run({ kind: 'start' })
+    this.#greetAll()
   }
 
   #onLink(peer: NodeId, up: boolean): void {
@@ -254,39 +357,62 @@ class Driver implements Consensus {
   #step(input: Input): void {
     const { clock, metrics } = this.#options
     const now = { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() }
+    const epoch = this.#epoch
     for (const effect of step(this.#machine, input, now)) {
       if (!this.#running) return
-      this.#carryOut(effect)
+      // The rest of an epoch that has just ended counts for nothing.
+      if (this.#epoch === epoch) this.#carryOut(effect)
+      else if (effect.kind === 'commit') this.#takeBack(effect.block)
     }
     this.#outbox.flush()
-    metrics.gauge('consensus.pooled_items', this.#machine.pool.count)
+    const { heldBytes, pool, rounds } = this.#machine
+    metrics.gauge('consensus.pooled_items', pool.count)
+    metrics.gauge('consensus.pooled_bytes', pool.bytes)
+    metrics.gauge('consensus.open_views', rounds.size)
+    metrics.gauge('consensus.held_bytes', heldBytes)
   }
 
   #carryOut(effect: Effect): void {
     switch (effect.kind) {
       case 'write':
         if (effect.record.kind === 'myVote' && this.#mutation === 'votes-not-written') return
-        this.#outbox.write(writesOf(effect.record, this.#wire.context), effect.ownVote)
+        this.#outbox.write(writesOf(effect.record, this.#epoch.wire.context), effect.ownVote)
         return
       case 'send':
         this.#send(effect)
         return
       case 'timer':
-        this.#setTimer(effect.id, effect.delayMs, () => {
+        this.#timers.set(effect.id, effect.delayMs, () => {
           this.#run({ kind: 'timer', id: effect.id, view: effect.view })
         })
         return
       case 'timerOff':
-        this.#timers.get(effect.id)?.()
-        this.#timers.delete(effect.id)
+        this.#timers.cancel(effect.id)
         return
       case 'commit':
         // In order, whatever each of them waits for.
         this.#commitAfter = Math.max(this.#commitAfter, this.#afterOf(effect))
-        this.#outbox.leave(this.#commitAfter, () => this.#guarded(() => this.#commit(effect)))
+        this.#leave(
+          this.#commitAfter,
+          () => this.#commit(effect),
+          () => this.#takeBack(effect.block),
+        )
         return
       case 'serve':
         this.#serve(effect.to, effect.request)
+        return
+      case 'stable':
+        this.#options.metrics.gauge('consensus.stable_height', effect.checkpoint.height)
+        this.#options.application.onStable?.(effect.checkpoint.height)
+        return
+      case 'transfer':
+        this.#transfer(effect.checkpoint)
+        return
+      case 'diverged':
+        this.#options.log.error(
+          'the state of this node differs from what a quorum vouches for: it is fetched anew',
+          { height: effect.height },
+        )
         return
       case 'evidence':
         this.#publish(effect)
@@ -303,16 +429,32 @@ class Driver implements Consensus {
       case 'demerit':
         this.#options.metrics.count('consensus.demerits')
         this.#options.log.warn('a member sent what no correct member sends', {
-          member: nodeOf(this.#setup, effect.peer),
+          member: nodeOf(this.#epoch.setup, effect.peer),
           what: effect.what,
         })
         return
     }
   }
 
+  /** When own votes up to `after` are durable, if the epoch is still the same then. */
+  #leave(after: number, task: () => void, otherwise: () => void = () => undefined): void {
+    const epoch = this.#epoch
+    this.#outbox.leave(after, () => this.#guarded(this.#epoch === epoch ? task : otherwise))
+  }
+
+  /** A block behind the end of its epoch is not executed: its items wait again. */
+  #takeBack(block: Block): void {
+    const { pool, setup } = this.#machine
+    for (const item of block.payload.items) {
+      const hash = toHex(setup.crypto.sha256(item))
+      const client = setup.application.clientOf(item)
+      pool.takeBack(setup.application.keyOf(item), { item: item.slice(), hash, client })
+    }
+  }
+
   #send(effect: Extract<Effect, { kind: 'send' }>): void {
     const after = this.#afterOf(effect)
-    this.#outbox.leave(after, () => this.#guarded(() => this.#sendNow(effect)))
+    this.#leave(after, () => this.#sendNow(effect))
   }
 
   #afterOf(effect: { readonly after: number }): number {
@@ -322,42 +464,91 @@ class Driver implements Consensus {
 
   #sendNow(effect: Extract<Effect, { kind: 'send' }>): void {
     const { links, config, metrics } = this.#options
+    const { setup, wire } = this.#epoch
     let encoded: OutgoingMessage | undefined
     for (const [index, { node }] of config.members.entries()) {
       if (index === this.#self || (effect.to !== 'all' && effect.to !== index)) continue
       if (!links.isUp(node)) continue
-      encoded ??= { channel: channels.consensus, ...encodeMessage(effect.message, this.#wire) }
+      encoded ??= { channel: channels.consensus, ...encodeMessage(effect.message, wire) }
       if (links.send(node, encoded)) continue
       // Its queue is full. When it has room again, compare where we are.
       metrics.count('consensus.dropped_messages')
-      this.#setTimer(`owed ${index}`, this.#setup.delta0Ms, () => {
+      this.#timers.set(`owed ${index}`, setup.delta0Ms, () => {
         if (links.isUp(node)) this.#run({ kind: 'linkUp', peer: index })
       })
     }
   }
 
-  #setTimer(name: string, delayMs: number, task: () => void): void {
-    this.#timers.get(name)?.()
-    const cancel = this.#options.clock.after(delayMs, () => {
-      this.#timers.delete(name)
-      if (this.#running) task()
-    })
-    this.#timers.set(name, cancel)
+  #sendEncoded(to: MemberIndex, encoded: EncodedMessage): void {
+    const { config, links } = this.#options
+    const node = config.members[to]?.node
+    if (node !== undefined) links.send(node, { channel: channels.consensus, ...encoded })
   }
 
   #commit(effect: Extract<Effect, { kind: 'commit' }>): void {
     const { block, certificate, height } = effect
     const { application, metrics } = this.#options
     this.#outbox.write(application.execute(committed(block, height)))
-    this.#outbox.write(
-      writesOf({ kind: 'executed', height, block, certificate }, this.#wire.context),
-    )
+    const record = { kind: 'executed', height, block, certificate } as const
+    this.#outbox.write(writesOf(record, this.#epoch.wire.context))
     this.#outbox.executed(height)
     this.#height = height
+    if (this.#mutation === 'answered-before-sync') application.onDurable(height)
     metrics.count('consensus.executed_blocks')
     metrics.count('consensus.executed_items', block.payload.items.length)
     metrics.gauge('consensus.height', height)
     metrics.gauge('consensus.view', this.#machine.view)
+    const members = application.membersAfter?.(height)
+    if (members !== undefined) this.#endEpoch(members, { height, digest: block.digest })
+  }
+
+  /** To all: the finalization that ends the epoch, for those who lack nothing else. */
+  #endEpoch(
+    members: readonly ConsensusMember[],
+    end: { readonly height: number; readonly digest: Block['digest'] },
+  ): void {
+    const { certificate } = this.#machine.final
+    if (certificate !== undefined) {
+      const message: Message = { kind: 'certificates', certificates: [certificate] }
+      this.#sendNow({ kind: 'send', to: 'all', message, after: 0 })
+    }
+    this.#enter(epochAfter(this.#epoch.start, end, members), { ...end, view: 0 })
+  }
+
+  #transfer(checkpoint: StableCheckpoint): void {
+    const { log } = this.#options
+    log.info('the state of a checkpoint is fetched', { height: checkpoint.height })
+    this.#fetchState(checkpoint).catch((error: unknown) => {
+      if (this.#running) this.#fail(error)
+    })
+  }
+
+  async #fetchState(checkpoint: StableCheckpoint): Promise<void> {
+    const { application } = this.#options
+    const epoch = this.#epoch
+    const { digest, height, state, view } = checkpoint
+    const others = checkpoint.signers.filter((signer) => signer !== this.#self)
+    const holders = others.map((signer) => nodeOf(epoch.setup, signer))
+    const fetched = await application.fetchState?.({ height, view, digest, state, holders })
+    if (!this.#running || this.#epoch !== epoch) return
+    const done = (ok: boolean): void => {
+      if (this.#epoch === epoch) this.#run({ kind: 'transferred', checkpoint, ok })
+    }
+    if (fetched === undefined) {
+      this.#timers.set('transfer', epoch.setup.delta0Ms, () => done(false))
+      return
+    }
+    this.#outbox.write(fetched.writes)
+    this.#outbox.write(writesOf({ kind: 'installed', checkpoint }, epoch.wire.context))
+    this.#outbox.whenDurable(() => {
+      this.#guarded(() => {
+        fetched.installed()
+        this.#height = height
+        this.#options.metrics.gauge('consensus.height', height)
+        done(true)
+      })
+    })
+    this.#outbox.flush()
   }
 
   /** One answer under way for each peer: more questions of the same peer are not heard. */
@@ -374,16 +565,18 @@ class Driver implements Consensus {
 
   async #answer(to: MemberIndex, request: FetchRequest): Promise<void> {
     const { fromHeight, digest } = request
-    const range = await readProvedRange(this.#reader, fromHeight)
-    if (!this.#running) return
+    const epoch = this.#epoch
+    const range = await readProvedRange(epoch.reader, fromHeight)
+    if (!this.#running || this.#epoch !== epoch) return
     const message: Message =
       range === undefined ? { kind: 'lacking', fromHeight, digest } : { kind: 'range', ...range }
     this.#send({ kind: 'send', to, message, after: 0 })
   }
 
   #publish(pair: Pick<ConsensusEvidence, 'first' | 'second'>): void {
-    const { config, log, metrics, onEvidence } = this.#options
-    const member = nodeOf(this.#setup, pair.first.signer)
+    const { log, metrics, onEvidence } = this.#options
+    const { config, setup } = this.#epoch
+    const member = nodeOf(setup, pair.first.signer)
     const { view } = pair.first
     metrics.count('consensus.evidence')
     log.warn('a member voted twice', { member, view })
@@ -393,20 +586,9 @@ class Driver implements Consensus {
 
   #alarm(effect: Extract<Effect, { kind: 'alarm' }>): void {
     const proofs = effect.certificates.map((one) =>
-      toHex(encodeCertificate(one, this.#wire.context)),
+      toHex(encodeCertificate(one, this.#epoch.wire.context)),
     )
     const what = [effect.what, ...proofs].join(' ')
     this.#fail(new ConsensusError(ConsensusCode.SafetyViolated, effect.what, { what }))
   }
 }
-
-const mutatedContext = (context: GroupContext, mutation: Mutation | undefined): GroupContext =>
-  mutation === 'quorum-too-small' ? { ...context, quorum: context.quorum - 1 } : context
-
-const committed = (block: Block, height: number): CommittedBlock => ({
-  height,
-  view: block.header.view,
-  digest: block.digest,
-  timeMs: block.header.timeMs,
-  items: block.payload.items,
-})

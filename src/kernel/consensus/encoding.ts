@@ -12,10 +12,22 @@
 import { toHex } from '../../base/bytes.ts'
 import { Reader, Writer } from '../../base/codec.ts'
 import { domainPrefix, domains } from '../../base/domains.ts'
-import { type Digest, digestBytes, digestOf } from '../../base/ids.ts'
+import { type Digest, digestBytes, digestOf, type NodeId, nodeIdBytes } from '../../base/ids.ts'
 import { type Crypto, signatureBytes } from '../../ports/crypto.ts'
-import { type ConsensusLimits, itemsPerBlockMax } from './limits.ts'
-import type { Block, Certificate, Header, Payload, Vote, VoteKind } from './types.ts'
+import { type ConsensusLimits, itemsPerBlockMax, membersMax } from './limits.ts'
+import type {
+  Block,
+  Certificate,
+  Checkpoint,
+  CheckpointVote,
+  EpochStart,
+  Header,
+  MemberIndex,
+  Payload,
+  StableCheckpoint,
+  Vote,
+  VoteKind,
+} from './types.ts'
 
 /** Which log a message, vote or block belongs to; in every signed byte string. */
 export type GroupContext = {
@@ -143,18 +155,27 @@ export function writeCertificate(
   context: GroupContext,
 ): void {
   writeVoted(writer, certificate)
+  writeSigners(writer, certificate, context)
+}
+
+type Signed = Pick<Certificate, 'signers' | 'signatures'>
+
+function writeSigners(writer: Writer, signed: Signed, context: GroupContext): void {
   const bitmap = new Uint8Array(Math.ceil(context.memberCount / 8))
-  for (const signer of certificate.signers) {
+  for (const signer of signed.signers) {
     const at = signer >> 3
     bitmap[at] = (bitmap[at] ?? 0) | (1 << (signer & 7))
   }
   writer.fixed(bitmap)
-  for (const signature of certificate.signatures) writer.fixed(signature)
+  for (const signature of signed.signatures) writer.fixed(signature)
 }
 
 /** At least a quorum of different signers, in ascending order. Signatures are copied. */
 export function readCertificate(reader: Reader, context: GroupContext): Certificate {
-  const voted = readVoted(reader)
+  return { ...readVoted(reader), ...readSigners(reader, context) }
+}
+
+function readSigners(reader: Reader, context: GroupContext): Signed {
   const bitmap = reader.fixed(Math.ceil(context.memberCount / 8))
   const signers: number[] = []
   for (let index = 0; index < bitmap.length * 8; index++) {
@@ -164,7 +185,7 @@ export function readCertificate(reader: Reader, context: GroupContext): Certific
   }
   if (signers.length < context.quorum) reader.refuse('fewer signers than a quorum')
   const signatures = signers.map(() => reader.fixed(signatureBytes).slice())
-  return { ...voted, signers, signatures }
+  return { signers, signatures }
 }
 
 /** Bytes of an encoded certificate. */
@@ -179,4 +200,68 @@ export function encodeCertificate(certificate: Certificate, context: GroupContex
   const writer = new Writer(certificateBytes(certificate, context))
   writeCertificate(writer, certificate, context)
   return writer.finish()
+}
+
+function writeCheckpointFields(writer: Writer, checkpoint: Checkpoint): Writer {
+  const { digest, height, state, view } = checkpoint
+  return writer.u64(height).u64(view).hex(digest).hex(state)
+}
+
+function readCheckpointFields(reader: Reader): Checkpoint {
+  const height = reader.u64()
+  if (height === 0) reader.refuse('heights count from 1')
+  return { height, view: reader.u64(), digest: readDigest(reader), state: readDigest(reader) }
+}
+
+/** Signed for a checkpoint: `domain ‖ group ‖ epoch ‖ height ‖ view ‖ digest ‖ state`. */
+export function checkpointBytes(context: GroupContext, checkpoint: Checkpoint): Uint8Array {
+  const writer = new Writer(192).fixed(domainPrefix(domains.checkpoint))
+  return writeCheckpointFields(writer.hex(context.group).u64(context.epoch), checkpoint).finish()
+}
+
+export function writeCheckpointVote(writer: Writer, vote: CheckpointVote): void {
+  writeCheckpointFields(writer, vote).fixed(vote.signature)
+}
+
+export function readCheckpointVote(reader: Reader, signer: MemberIndex): CheckpointVote {
+  const checkpoint = readCheckpointFields(reader)
+  return { ...checkpoint, signer, signature: reader.fixed(signatureBytes).slice() }
+}
+
+export function writeStableCheckpoint(
+  writer: Writer,
+  checkpoint: StableCheckpoint,
+  context: GroupContext,
+): void {
+  writeSigners(writeCheckpointFields(writer, checkpoint), checkpoint, context)
+}
+
+/** At least a quorum of signers, as in `readCertificate`. */
+export const readStableCheckpoint = (reader: Reader, context: GroupContext): StableCheckpoint => ({
+  ...readCheckpointFields(reader),
+  ...readSigners(reader, context),
+})
+
+const consensusKeyBytes = 32
+
+export function writeEpoch(writer: Writer, start: EpochStart): void {
+  writer.u64(start.epoch).u64(start.baseHeight).hex(start.genesis)
+  writer.list(start.members, (inner, { consensusKey, node }) => {
+    inner.hex(node).fixed(consensusKey)
+  })
+}
+
+/** Whether it is true is for whoever reads it to find out. */
+export function readEpoch(reader: Reader): EpochStart {
+  const epoch = reader.u64()
+  if (epoch === 0) reader.refuse('epochs count from 1')
+  return {
+    epoch,
+    baseHeight: reader.u64(),
+    genesis: readDigest(reader),
+    members: reader.list(membersMax, (inner) => ({
+      node: inner.hex(nodeIdBytes) as NodeId,
+      consensusKey: inner.fixed(consensusKeyBytes).slice(),
+    })),
+  }
 }

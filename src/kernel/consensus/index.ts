@@ -2,6 +2,7 @@ export { createConsensus } from './consensus.ts'
 // For those who check, prove or imitate consensus from outside: tools and the simulator.
 export { blockOf, payloadHashOf, payloadOf, voteBytes } from './encoding.ts'
 export * from './errors.ts'
+export { decodeEvidence, encodeEvidence } from './evidence.ts'
 export * from './interface.ts'
 export { type ConsensusLimits, consensusLimitsOf, defaultConsensusLimits } from './limits.ts'
 export type { ConsensusOptions } from './options.ts'

@@ -1,5 +1,6 @@
 /** What other layers see of consensus: a log of opaque payload items that all members execute. */
 import type { Digest, NodeId } from '../../base/ids.ts'
+import type { KeyPair } from '../../ports/crypto.ts'
 import type { JournalWrite } from '../../ports/journal.ts'
 
 export type ConsensusMember = {
@@ -62,6 +63,11 @@ export interface Application {
   /** Identity for deduplication in the pool: equal items, equal keys. Asked of valid items only. */
   keyOf(item: Uint8Array): string
   /**
+   * Whose share of the pool a valid item takes. Members may differ in it: it decides about room and
+   * turns in one member's pool only.
+   */
+  clientOf(item: Uint8Array): string
+  /**
    * Execute the next block. Called once per height in order, also when replaying after a restart
    * (then from the height after the one returned by `restore`). The returned writes become durable
    * in one commit with consensus' own record of the height, before `onDurable` is called. They go
@@ -72,6 +78,38 @@ export interface Application {
   execute(block: CommittedBlock): readonly JournalWrite[]
   /** The commit that holds `height` is durable: replies may leave. */
   onDurable(height: number): void
+  /**
+   * Asked right after `execute`: the members' keys of the next epoch, when this block ended the
+   * current one. Blocks that were agreed on behind it count for nothing; their items are ordered
+   * again.
+   */
+  membersAfter?(height: number): readonly ConsensusMember[] | undefined
+  /** A quorum vouches for the state of this height: of older snapshots one more is wanted. */
+  onStable?(height: number): void
+  /**
+   * Fetch the state of a checkpoint from those who vouch for it, and check it against `state`. The
+   * result's writes make it this node's own, in one commit with consensus' record; `installed` is
+   * called when they are durable. Undefined: nobody gave it; it is asked for again, perhaps for a
+   * newer one. Not called twice at once.
+   */
+  fetchState?(
+    wanted: Snapshot & { readonly holders: readonly NodeId[] },
+  ): Promise<FetchedState | undefined>
+}
+
+export type FetchedState = {
+  readonly writes: readonly JournalWrite[]
+  /** Go on from this state. */
+  readonly installed: () => void
+}
+
+/** Where the application has a snapshot of its state, durable, and what it calls that state. */
+export type Snapshot = {
+  readonly height: number
+  /** Of the block executed at that height, as `CommittedBlock` has them. */
+  readonly view: number
+  readonly digest: Digest
+  readonly state: Digest
 }
 
 export type ConsensusStatus = {
@@ -80,8 +118,13 @@ export type ConsensusStatus = {
   readonly height: number
   readonly leader: NodeId
   readonly pendingItemCount: number
-  /** True while blocks are being fetched to reach a finalized view. */
+  /** True while blocks or a state are being fetched to reach a finalized view. */
   readonly catchingUp: boolean
+  /** False for a member that lost its memory of votes, until it is readmitted with a new key. */
+  readonly votes: boolean
+  readonly epoch: number
+  /** Of the newest checkpoint that a quorum vouches for; 0 for none. */
+  readonly stableHeight: number
 }
 
 export interface Consensus {
@@ -95,6 +138,15 @@ export interface Consensus {
    */
   submit(item: Uint8Array): boolean
   status(): ConsensusStatus
+  /** The configuration of the current epoch. */
+  config(): ConsensusConfig
+  /** The application has a snapshot: vouch for it, and let the log before it go in time. */
+  snapshot(snapshot: Snapshot): void
+  /**
+   * A new consensus key of this node, for its readmission; made from `seed` (32 random bytes) and
+   * durable before it is returned. Made before and not used yet: the same again.
+   */
+  prepareKey(seed: Uint8Array): Promise<{ readonly consensusPair: KeyPair }>
   /** Finalized blocks from the journal, oldest first, for catch-up of nodes without a vote. */
   blocks(input: {
     readonly fromHeight: number

@@ -62,6 +62,8 @@ test('a new journal is marked as this group’s and remembers nothing', async ()
     certificates: [],
     blocks: [],
     muted: false,
+    stable: undefined,
+    prunedHeight: 0,
   })
   await loadJournal(readerOf(journal), self)
 })
@@ -95,6 +97,8 @@ test('what was written comes back', async () => {
     certificates: [notarized],
     blocks: [b!],
     muted: true,
+    stable: undefined,
+    prunedHeight: 0,
   })
 })
 
@@ -173,6 +177,8 @@ test('C25: a machine comes back by maxima: the order of records has no influence
     ],
     blocks: chain,
     muted: false,
+    stable: undefined,
+    prunedHeight: 0,
   }
   fc.assert(
     fc.property(

@@ -13,7 +13,7 @@ import { ConsensusCode, ConsensusError } from './errors.ts'
 import { type ConsensusLimits, rangeBlocksMax, rangeTailMax } from './limits.ts'
 import * as records from './records.ts'
 import type { Restored } from './state.ts'
-import type { Block, BlockRange, Certificate, Header } from './types.ts'
+import type { Block, BlockRange, Certificate, EpochStart, Header } from './types.ts'
 
 /** Entries of one read from the store. */
 const scanCount = 64
@@ -50,21 +50,31 @@ const damaged = (cause: unknown): ConsensusError =>
   )
 
 /**
- * What this member remembers. A new journal is marked as this group's before anything else.
+ * What this member remembers. A new journal is marked as this group's before anything else, and,
+ * if this member must have had one before, as one that has lost its votes.
  *
  * @throws ConsensusError `consensus/journal-damaged` for another group's or unreadable records.
  */
-export async function loadJournal(reader: JournalReader, self: number): Promise<Restored> {
+export async function loadJournal(
+  reader: JournalReader,
+  self: number,
+  mayBeNew = true,
+): Promise<Restored> {
   const { journal, context } = reader
   const { epoch } = context
   try {
     const meta = await journal.get(records.metaKey)
-    if (meta === undefined) await journal.commit([records.metaWrite(context)])
-    else records.checkMeta(meta, context)
+    if (meta !== undefined) records.checkMeta(meta, context)
+    else {
+      const lost = mayBeNew ? [] : records.writesOf({ kind: 'muted' }, context)
+      await journal.commit([records.metaWrite(context), ...lost])
+    }
     const executedValue = await journal.get(records.executedKey)
-    const executed = executedValue === undefined ? undefined : records.readExecuted(executedValue)
+    const executed =
+      executedValue === undefined ? undefined : records.readExecuted(executedValue, epoch)
     const finalValue = await journal.get(records.finalKey)
     const final = finalValue === undefined ? undefined : records.readFinal(finalValue, context)
+    const stable = await journal.get(records.stableKey(epoch))
     const votes = await scan(journal, records.votesFrom(epoch, 0))
     const certificates = await scan(journal, records.certificatesFrom(epoch, 0))
     const blocks = await scan(journal, records.blocksFrom(epoch, (executed?.view ?? 0) + 1))
@@ -75,10 +85,32 @@ export async function loadJournal(reader: JournalReader, self: number): Promise<
       certificates: certificates.map((entry) => records.readCertificateEntry(entry, context)),
       blocks: blocks.map((entry) => records.readBlock(entry.value, reader)),
       muted: (await journal.get(records.mutedKey(epoch))) !== undefined,
+      stable: stable === undefined ? undefined : records.readStable(stable, context),
+      prunedHeight: await prunedHeightOf(journal, executed?.height ?? 0),
     }
   } catch (error) {
     throw error instanceof CodecError ? damaged(error) : error
   }
+}
+
+/** What a member must know before it can read the rest: the epoch, and a key made for one. */
+export async function loadIdentity(
+  journal: Journal,
+): Promise<{ readonly epoch: EpochStart | undefined; readonly keySeed: Uint8Array | undefined }> {
+  const value = await journal.get(records.epochKey)
+  const keySeed = await journal.get(records.ownKeyKey)
+  try {
+    return { epoch: value === undefined ? undefined : records.readEpochEntry(value), keySeed }
+  } catch (error) {
+    throw error instanceof CodecError ? damaged(error) : error
+  }
+}
+
+/** The height before the first that is kept. */
+async function prunedHeightOf(journal: Journal, executedHeight: number): Promise<number> {
+  const from = records.heightKey(0)
+  const [first] = await journal.range({ from, to: records.heightsEnd, countMax: 1 })
+  return first === undefined ? executedHeight : records.heightOfKey(first.key) - 1
 }
 
 export type StoredBlock = {
@@ -146,12 +178,32 @@ async function withPayloads(
   fromHeight: number,
   entries: readonly records.HeightEntry[],
 ): Promise<StoredBlock[]> {
+  const [first] = entries
+  if (first === undefined) return []
+  const end = entries.findIndex((entry) => entry.epoch !== first.epoch)
+  if (end > 0) {
+    const older = await withPayloads(reader, fromHeight, entries.slice(0, end))
+    return [...older, ...(await withPayloads(reader, fromHeight + end, entries.slice(end)))]
+  }
+  return ofOneEpoch(inEpoch(reader, first.epoch), fromHeight, entries)
+}
+
+const inEpoch = (reader: JournalReader, epoch: number): JournalReader => ({
+  ...reader,
+  context: { ...reader.context, epoch },
+})
+
+async function ofOneEpoch(
+  reader: JournalReader,
+  fromHeight: number,
+  entries: readonly records.HeightEntry[],
+): Promise<StoredBlock[]> {
   const first = entries[0]
   const last = entries.at(-1)
   if (first === undefined || last === undefined) return []
   const views = { from: first.header.view, below: last.header.view + 1 }
   const scanned = await reader.journal.range({
-    ...records.blocksBetween(first.epoch, views),
+    ...records.blocksBetween(reader.context.epoch, views),
     countMax: entries.length,
   })
   const found = new Map<string, Block>()

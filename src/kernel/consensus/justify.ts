@@ -54,17 +54,20 @@ export function lackingFor(
   machine: Machine,
   block: Block,
 ): 'nothing' | 'hopeless' | { readonly fromView: number; readonly toView: number } {
-  if (machine.setup.mutation === 'justification-unchecked') return 'nothing'
+  const { mutation } = machine.setup
+  if (mutation === 'justification-unchecked') return 'nothing'
+  const anyDigest = mutation === 'parent-digest-unchecked'
   const { parentView, parentDigest, view } = block.header
   const { final } = machine
   if (parentView < final.view) return 'hopeless'
   if (parentView === final.view) {
-    if (parentDigest !== final.digest) return 'hopeless'
+    if (parentDigest !== final.digest && !anyDigest) return 'hopeless'
   } else {
     const notarized = machine.rounds.get(parentView)?.certificates.notarize
     if (notarized === undefined) return { fromView: parentView, toView: parentView }
-    if (notarized.digest !== parentDigest) return 'hopeless'
+    if (notarized.digest !== parentDigest && !anyDigest) return 'hopeless'
   }
+  if (mutation === 'skipped-views-unchecked') return 'nothing'
   for (let skipped = view - 1; skipped > parentView; skipped--)
     if (machine.rounds.get(skipped)?.certificates.nullify === undefined)
       return { fromView: parentView + 1, toView: skipped }

@@ -20,6 +20,8 @@ export const certificatesPerMessageMax = 64
 export const inlinePayloadBytesMax = 16 * 1024
 /** Items in one payload, however small they are. */
 export const itemsPerBlockMax = 16_384
+/** Newest checkpoint votes that are kept of each member. */
+export const checkpointVotesMax = 4
 /** Headers behind the blocks of a range, up to the next certified one. */
 export const rangeTailMax = 1_024
 /** Blocks in one range. */
@@ -28,13 +30,16 @@ export const rangeBlocksMax = 1_024
 export const timeToleranceMs = 2_000
 export const timeToleranceMsMax = 24 * 60 * 60 * 1000
 
+/** Blocks have items this many views beyond the finalization; leaders then propose empty ones. */
+export const fullBlockViewsMax = 32
+
 /** Bounds with defaults; tests choose small ones. */
 export type ConsensusLimits = {
   /** Encoded payload of one block. Part of block validity: equal on all members. */
   readonly payloadBytesMax: number
   /** One item. Part of block validity: equal on all members. */
   readonly itemBytesMax: number
-  /** Items that wait in the pool, by count and by bytes. */
+  /** Items that wait in the pool, by count and by bytes; one client holds at most half. */
   readonly poolCountMax: number
   readonly poolBytesMax: number
   /** Keys of executed items that are remembered, so that a late copy is not pooled again. */
@@ -69,12 +74,15 @@ export function consensusLimitsOf(overrides: Partial<ConsensusLimits> = {}): Con
     limits.itemBytesMax + itemOverheadBytes + payloadOverheadBytes <= limits.payloadBytesMax,
     'an item of the largest size fits into a block',
   )
-  assert(limits.itemBytesMax <= limits.poolBytesMax, 'an item of the largest size fits the pool')
+  assert(
+    2 * limits.itemBytesMax <= limits.poolBytesMax,
+    'an item of the largest size fits into one client’s share of the pool',
+  )
   assert(limits.payloadBytesMax <= limits.heldBlocksBytesMax, 'a block can be held')
   assert(
     limits.payloadBytesMax + limits.rangeBytesMax <= 4 * 1024 * 1024,
     'a range with one largest block fits into the body of a message',
   )
-  assert(limits.viewsAheadMax >= 1 && limits.poolCountMax >= 1, 'there is room for one')
+  assert(limits.viewsAheadMax >= 1 && limits.poolCountMax >= 2, 'there is room for one')
   return limits
 }

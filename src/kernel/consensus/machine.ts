@@ -41,10 +41,12 @@
  *      disk has synced, and the vote follows. Proposing twice breaks nothing; voting twice does.
  *   7. A finalization is passed on Δ/2 later, to those who have not shown that they know it.
  *   8. A leader whose link is down is not waited for if a quorum can be reached without it.
+ *   9. A leader whose last view came to nothing gets a part of Δ in its next one.
  *
  * @pure
  */
 import { learn, onCertificate } from './certificates.ts'
+import { onCheckpoint, onCheckpointVote, onSnapshot, onTransferred } from './checkpoint.ts'
 import { onBlock, onFetch, onFetchLink, onLacking, onRange, tryCommit } from './commit.ts'
 import { onPropose, propose, tryVote } from './propose.ts'
 import { onAsk, onLinkUp, onStatus } from './recovery.ts'
@@ -86,6 +88,12 @@ function take(machine: Machine, input: Input): void {
     case 'timer':
       onTimer(machine, input.id, input.view)
       return
+    case 'snapshot':
+      onSnapshot(machine, input.snapshot)
+      return
+    case 'transferred':
+      onTransferred(machine, input.checkpoint, input.ok)
+      return
   }
 }
 
@@ -118,6 +126,12 @@ function onMessage(machine: Machine, from: MemberIndex, message: Message): void 
       return
     case 'lacking':
       onLacking(machine, from, message.digest)
+      return
+    case 'checkpointVote':
+      onCheckpointVote(machine, from, message.vote)
+      return
+    case 'checkpoint':
+      onCheckpoint(machine, from, message.checkpoint)
       return
   }
 }

@@ -8,20 +8,59 @@
  * @pure
  */
 export const mutations = [
+  // Voting.
   /** F(v) although X(v) was voted. */
   'finalize-after-nullify',
+  /** X of a view that was left, perhaps with an F vote, and not of the current view alone. */
+  'nullify-left-view',
+  /** A second N vote in a view, for another proposal of its leader. */
+  'second-notarize',
+  // Judging proposals.
   /** A proposal's parent need not be certified, nor skipped views nullified. */
   'justification-unchecked',
+  /** The parent must be certified, but skipped views need not be nullified. */
+  'skipped-views-unchecked',
+  /** The parent's view has a certificate, but of another block than the one named. */
+  'parent-digest-unchecked',
+  /** Anybody may propose in any view. */
+  'leader-unchecked',
+  /** Items need not be those that the header's hash names. */
+  'payload-unchecked',
+  // Counting and believing.
   /** A certificate needs one vote less. */
   'quorum-too-small',
-  /** Votes leave before they are on the disk. */
-  'send-before-sync',
-  /** Own votes are not written at all. */
-  'votes-not-written',
+  /** A vote that comes twice counts twice. */
+  'duplicates-counted',
   /** Certificates are believed without looking at signatures. */
   'certificates-unchecked',
   /** Votes are believed without looking at signatures. */
   'votes-unchecked',
+  /** Votes are signed without their epoch. */
+  'epoch-not-signed',
+  // Remembering.
+  /** Votes leave before they are on the disk. */
+  'send-before-sync',
+  /** Own votes are not written at all. */
+  'votes-not-written',
+  /** Own votes are written, but not read back. */
+  'votes-not-restored',
+  /** At a restart the last record of the journal decides on the view, not the highest. */
+  'last-record-wins',
+  // Executing.
+  /** A notarized block is executed, final or not. */
+  'executed-before-final',
+  /** Clients are answered before the execution is on the disk. */
+  'answered-before-sync',
+  /** Fetched blocks are executed, whatever the certificate behind them names. */
+  'range-unproved',
+  /** Executed items stay in the pool, to be ordered again. */
+  'executed-not-removed',
 ] as const
 
-export type Mutation = (typeof mutations)[number]
+/**
+ * No broken rule but a liar's tool: a member that does not fall silent when it meets votes of its
+ * own key that it never gave. Half of a pair of twins.
+ */
+export const twinMutation = 'memory-unchecked'
+
+export type Mutation = (typeof mutations)[number] | typeof twinMutation

@@ -14,6 +14,11 @@ export type ConsensusOptions = {
   /** This node; a member of the group. Nodes that are not do not run consensus. */
   readonly self: NodeId
   readonly consensusKeyPair: KeyPair
+  /**
+   * True if this node may never have run in this group: an empty journal is a new one then.
+   * Otherwise it is a lost one, and the member votes no more until it is readmitted.
+   */
+  readonly mayBeNew: boolean
   /** Not started yet: consensus takes its channel. */
   readonly links: Links
   /** The same store as the application's; see `Application.execute` for the keys. */

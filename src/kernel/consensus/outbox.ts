@@ -15,9 +15,11 @@ type Batch = {
   /** Number of the youngest own vote in it; 0 when it has none. */
   ownVote: number
   readonly heights: number[]
+  /** To be done when it is durable. */
+  readonly tasks: (() => void)[]
 }
 
-const newBatch = (): Batch => ({ writes: [], ownVote: 0, heights: [] })
+const newBatch = (): Batch => ({ writes: [], ownVote: 0, heights: [], tasks: [] })
 
 export type OutboxEvents = {
   /** A commit is durable, with own votes up to `ownVote` and these executed heights, in order. */
@@ -48,6 +50,11 @@ export class Outbox {
   /** The open batch holds the execution of `height`. */
   executed(height: number): void {
     this.#open.heights.push(height)
+  }
+
+  /** Do something when what was written until now is durable. */
+  whenDurable(task: () => void): void {
+    this.#open.tasks.push(task)
   }
 
   /** Let something leave now, or when own votes up to `after` are durable. */
@@ -81,6 +88,7 @@ export class Outbox {
     for (const one of ready) one.leave()
     this.flush()
     this.#events.onDurable(batch)
+    for (const task of batch.tasks) task()
   }
 
   /** Nothing leaves any more. */

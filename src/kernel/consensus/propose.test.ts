@@ -263,12 +263,31 @@ test('invalid and oversized items do not enter the pool', () => {
   assert(member.submit(makeItem(1, group.limits.itemBytesMax)))
 })
 
+test('a flood of one client keeps no item of another out of the next block', () => {
+  const leader = group.member(group.leader(2))
+  const ofClient = (id: number, client: number): Uint8Array => {
+    const item = makeItem(id, 6_000)
+    item[5] = client
+    return item
+  }
+  let taken = 0
+  for (let id = 1; id <= 5_000; id++) if (leader.submit(ofClient(id, 1))) taken++
+  assert(taken > 1_000 && taken < 5_000, `${taken} taken: the rest is refused, not queued`)
+  assert(leader.submit(ofClient(9_999, 2)))
+  leader.hearCertificate(group.certificate('nullify', 1))
+  const [message] = leader.sent('propose')
+  assert(message?.kind === 'propose')
+  const clients = message.block.payload.items.map((item) => item[5])
+  assert.deepEqual(clients.slice(0, 3), [1, 2, 1])
+  assert(clients.length > 100, 'and the flood uses the room that others do not')
+})
+
 test('blocks that wait are bounded in bytes', () => {
   const tight = new Group(4, {
     heldBlocksBytesMax: 400,
     payloadBytesMax: 400,
     itemBytesMax: 300,
-    poolBytesMax: 400,
+    poolBytesMax: 600,
   })
   const member = tight.member([0, 1, 2, 3].find((at) => at !== tight.leader(1))!)
   member.hearProposal(tight.block(1, { items: [makeItem(1, 300)] }))
@@ -276,4 +295,60 @@ test('blocks that wait are bounded in bytes', () => {
   member.hearCertificate(tight.certificate('nullify', 1))
   member.hearProposal(tight.block(2, { items: [makeItem(2, 300)] }))
   assert.equal(member.machine.heldBytes, held)
+})
+
+const tightGroup = new Group(4, {
+  heldBlocksBytesMax: 400,
+  payloadBytesMax: 400,
+  itemBytesMax: 300,
+  poolBytesMax: 600,
+})
+
+test('a block that we did not vote for makes room when its view was left', () => {
+  const view = tightGroup.viewOf(0, 1)
+  const self = [1, 2, 3].find((at) => tightGroup.leader(view + 1) !== at)!
+  const member = tightGroup.member(self)
+  for (let skipped = 1; skipped < view; skipped++)
+    member.hearCertificate(tightGroup.certificate('nullify', skipped))
+  const invalid = new Uint8Array(300)
+  member.hearProposal(tightGroup.block(view, { items: [invalid] }))
+  assert.deepEqual(member.votes(), [])
+  assert(member.machine.heldBytes > 300)
+  member.hearCertificate(tightGroup.certificate('nullify', view))
+  member.hearProposal(tightGroup.block(view + 1, { items: [makeItem(2, 300)] }))
+  assert.deepEqual(member.votes(), [`notarize ${view + 1}`])
+  assert(member.machine.heldBytes < 400)
+})
+
+test('blocks that fill the memory do not end the group: an empty one has room, and settles them', () => {
+  const self = [0, 1, 2, 3].find((at) => ![1, 2].some((view) => tightGroup.leader(view) === at))!
+  const member = tightGroup.member(self)
+  member.hearProposal(tightGroup.block(1, { items: [makeItem(1, 300)] }))
+  assert.deepEqual(member.votes(), ['notarize 1'])
+  member.hearCertificate(tightGroup.certificate('nullify', 1))
+  const empty = tightGroup.block(2, { items: [] })
+  member.hearProposal(empty)
+  assert.deepEqual(member.votes(), ['notarize 2'])
+  member.hearCertificate(tightGroup.certificate('finalize', 2, { digest: empty.digest }))
+  assert.equal(member.machine.heldBytes, 0)
+  assert.equal(member.machine.held.size, 0)
+})
+
+test('after many views without a finalization leaders propose empty blocks, at once', () => {
+  const view = group.viewOf(0, 40)
+  const leader = group.member(0)
+  for (let skipped = 1; skipped < view; skipped++)
+    leader.hearCertificate(group.certificate('nullify', skipped))
+  leader.submit(makeItem(1, 5))
+  const [message] = leader.sent('propose')
+  assert(message?.kind === 'propose')
+  assert.equal(message.block.payload.items.length, 0)
+  const { digest } = message.block
+  leader.hearCertificate(group.certificate('finalize', view, { digest }))
+  const next = group.viewOf(0, view + 1)
+  for (let skipped = view + 1; skipped < next; skipped++)
+    leader.hearCertificate(group.certificate('nullify', skipped))
+  const [after] = leader.sent('propose')
+  assert(after?.kind === 'propose')
+  assert.equal(after.block.payload.items.length, 1, 'then items go on')
 })

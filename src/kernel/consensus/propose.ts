@@ -9,7 +9,7 @@ import type { Digest } from '../../base/ids.ts'
 import { onCertificate } from './certificates.ts'
 import { blockOf, payloadHashOf, payloadOf } from './encoding.ts'
 import { askFor, justificationOf, lackingFor, parentOf } from './justify.ts'
-import { timeToleranceMs, timeToleranceMsMax } from './limits.ts'
+import { fullBlockViewsMax, timeToleranceMs, timeToleranceMsMax } from './limits.ts'
 import {
   deltaMs,
   emit,
@@ -19,6 +19,7 @@ import {
   leaderOf,
   type Machine,
   type Round,
+  releaseUnvoted,
   roundOf,
   send,
   write,
@@ -40,10 +41,13 @@ export function propose(machine: Machine): void {
     return
   }
   const known = keysSinceExecuted(machine, parent.digest)
-  const items = machine.pool.take(known.keys)
+  // Blocks that nothing finalizes fill the voters' memory: then finality comes first.
+  const isFailing = view - machine.final.view > fullBlockViewsMax
+  const items = isFailing ? [] : machine.pool.take(known.keys)
+  const mayWait = !isFailing || machine.pool.count === 0
   // An empty block only brings finality to its ancestors, which mostly comes by itself. And while a
   // slow ancestor's payload is still on its way, we would order its items a second time.
-  if ((items.length === 0 || !known.complete) && machine.nudgedView !== view) {
+  if (mayWait && (items.length === 0 || !known.complete) && machine.nudgedView !== view) {
     awaitNudge(machine)
     return
   }
@@ -107,7 +111,8 @@ export function onPropose(
 ): void {
   const { block, justification } = proposal
   const { view } = block.header
-  if (leaderOf(machine.setup, view) !== from) {
+  const { mutation } = machine.setup
+  if (leaderOf(machine.setup, view) !== from && mutation !== 'leader-unchecked') {
     emit(machine, { kind: 'demerit', peer: from, what: 'a proposal in a view of another leader' })
     return
   }
@@ -119,10 +124,19 @@ export function onPropose(
   const notarized = round.certificates.notarize
   if (notarized !== undefined && notarized.digest !== block.digest) return
   // The first one counts. A second one promises nothing and proves nothing: leaders restart.
-  if (round.proposal !== undefined) return
-  const { heldBlocksBytesMax } = machine.setup.limits
-  if (machine.heldBytes + block.payload.bytes.length > heldBlocksBytesMax) return
+  if (round.proposal !== undefined && mutation !== 'second-notarize') return
+  if (!hasRoom(machine, block)) {
+    releaseUnvoted(machine)
+    if (!hasRoom(machine, block)) return
+  }
   accept(machine, round, block)
+}
+
+/** An empty block always has: it can bring the finality that makes room for others. */
+function hasRoom(machine: Machine, block: Block): boolean {
+  const { heldBlocksBytesMax } = machine.setup.limits
+  const { bytes, items } = block.payload
+  return items.length === 0 || machine.heldBytes + bytes.length <= heldBlocksBytesMax
 }
 
 /** Upon anything: notarize the current view's proposal once everything about it is right. */
@@ -131,7 +145,10 @@ export function tryVote(machine: Machine): void {
   const round = machine.rounds.get(view)
   const held = round?.proposal
   if (round === undefined || held === undefined || machine.muted) return
-  if (round.mine.notarize !== undefined || round.mine.nullify !== undefined) return
+  const mine = round.mine.notarize
+  const isSecond =
+    machine.setup.mutation === 'second-notarize' && mine?.digest !== held.block.digest
+  if ((mine !== undefined && !isSecond) || round.mine.nullify !== undefined) return
   const lacking = lackingFor(machine, held.block)
   if (lacking === 'hopeless') return
   if (lacking !== 'nothing') {

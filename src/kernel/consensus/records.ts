@@ -11,12 +11,16 @@
  *   01 06 epoch view digest   → header, payload                           executed ones stay
  *   01 07 height              → epoch, header, payload length, certificate of its own or none
  *   01 08 epoch               → empty: this member votes no more in the epoch
+ *   01 09 epoch               → newest checkpoint with a certificate
+ *   01 0a                     → current epoch, height and digest of its begin, members' keys
+ *   01 0b                     → seed of a consensus key that this member made for its readmission
  *
  * Block keys are in order of views, and finalized views rise with heights: so a range of heights is
  * one scan of 07 and one of 06.
  *
  * @pure
  */
+import { emptyBytes } from '../../base/bytes.ts'
 import { Reader, Writer } from '../../base/codec.ts'
 import { type Digest, digestBytes } from '../../base/ids.ts'
 import type { Crypto } from '../../ports/crypto.ts'
@@ -28,15 +32,28 @@ import {
   numberOfKind,
   payloadHashOf,
   readCertificate,
+  readEpoch,
   readHeader,
   readPayload,
+  readStableCheckpoint,
   readVote,
   writeCertificate,
+  writeEpoch,
   writeHeader,
+  writeStableCheckpoint,
   writeVote,
 } from './encoding.ts'
 import type { ConsensusLimits } from './limits.ts'
-import type { Block, Certificate, Header, JournalRecord, Vote } from './types.ts'
+import type {
+  Block,
+  Certificate,
+  EpochStart,
+  Header,
+  JournalRecord,
+  LogPosition,
+  StableCheckpoint,
+  Vote,
+} from './types.ts'
 
 /** First byte of all keys of consensus; applications use others. */
 export const consensusKeyPrefix = 0x01
@@ -51,6 +68,9 @@ const tables = {
   block: 6,
   height: 7,
   muted: 8,
+  stable: 9,
+  epoch: 10,
+  ownKey: 11,
 } as const
 
 const keyOf = (table: number): Writer => new Writer(64).u8(consensusKeyPrefix).u8(table)
@@ -58,7 +78,10 @@ const keyOf = (table: number): Writer => new Writer(64).u8(consensusKeyPrefix).u
 export const metaKey = keyOf(tables.meta).finish()
 export const finalKey = keyOf(tables.final).finish()
 export const executedKey = keyOf(tables.executed).finish()
+export const epochKey = keyOf(tables.epoch).finish()
+export const ownKeyKey = keyOf(tables.ownKey).finish()
 export const mutedKey = (epoch: number): Uint8Array => keyOf(tables.muted).u64(epoch).finish()
+export const stableKey = (epoch: number): Uint8Array => keyOf(tables.stable).u64(epoch).finish()
 export const heightKey = (height: number): Uint8Array => keyOf(tables.height).u64(height).finish()
 
 type VoteLike = Pick<Vote, 'kind' | 'view'>
@@ -87,6 +110,9 @@ const viewRange = (
 })
 
 const endOfViews = Number.MAX_SAFE_INTEGER
+
+/** Behind all heights. */
+export const heightsEnd: Uint8Array = keyOf(tables.height + 1).finish()
 
 /** Keys of votes, certificates and blocks of an epoch, from a view on. */
 export const votesFrom = (epoch: number, view: number): KeyRange =>
@@ -155,7 +181,31 @@ export function writesOf(record: JournalRecord, context: GroupContext): JournalW
     }
     case 'muted':
       return [put(mutedKey(epoch), () => undefined)]
+    case 'stable':
+      return [
+        put(stableKey(epoch), (writer) =>
+          writeStableCheckpoint(writer, record.checkpoint, context),
+        ),
+      ]
+    case 'pruneLog':
+      return logUpTo(record.upTo, epoch)
+    case 'installed': {
+      const { digest, height, view } = record.checkpoint
+      const executed = put(executedKey, (writer) => {
+        writer.u64(height).u64(epoch).u64(view).hex(digest)
+      })
+      return [executed, ...logUpTo({ height, view }, epoch)]
+    }
   }
+}
+
+/** Clears heights up to a position, their blocks, and all blocks of earlier epochs. */
+function logUpTo({ height, view }: LogPosition, epoch: number): JournalWrite[] {
+  const from = viewKey(tables.block, 0, 0).finish()
+  return [
+    { kind: 'deleteRange', from: heightKey(0), to: heightKey(height + 1) },
+    { kind: 'deleteRange', from, to: viewKey(tables.block, epoch, view + 1).finish() },
+  ]
 }
 
 function putBlock(block: Block, epoch: number): JournalWrite {
@@ -167,6 +217,27 @@ function putBlock(block: Block, epoch: number): JournalWrite {
   value.set(bytes, headerBytes)
   return { kind: 'put', key: blockKey(epoch, block.header.view, block.digest), value }
 }
+
+/** Writes that begin an epoch: nothing of the votes before is of use in it. */
+export function epochWrites(epoch: EpochStart, muted: boolean): JournalWrite[] {
+  const writer = new Writer(64 + epoch.members.length * 64)
+  writeEpoch(writer, epoch)
+  const writes: JournalWrite[] = [{ kind: 'put', key: epochKey, value: writer.finish().slice() }]
+  for (const table of [tables.vote, tables.certificate]) {
+    const from = viewKey(table, 0, 0).finish()
+    writes.push({ kind: 'deleteRange', from, to: viewKey(table, epoch.epoch, 0).finish() })
+  }
+  writes.push({ kind: 'deleteRange', from: stableKey(0), to: stableKey(epoch.epoch) })
+  if (muted) writes.push({ kind: 'put', key: mutedKey(epoch.epoch), value: emptyBytes })
+  return writes
+}
+
+/** The seed of a key that this member made for its readmission. */
+export const ownKeyWrite = (seed: Uint8Array): JournalWrite => ({
+  kind: 'put',
+  key: ownKeyKey,
+  value: seed.slice(),
+})
 
 /** The record that says whose journal this is. */
 export function metaWrite(context: GroupContext): JournalWrite {
@@ -192,14 +263,34 @@ export function readFinal(value: Uint8Array, context: GroupContext): Certificate
 }
 
 /** @throws CodecError */
-export function readExecuted(value: Uint8Array): { height: number; view: number; digest: Digest } {
+export function readExecuted(
+  value: Uint8Array,
+  epoch: number,
+): { height: number; view: number; digest: Digest } {
   const reader = new Reader(value)
   const height = reader.u64()
-  reader.u64()
+  // Views of older epochs are before all of this one.
+  const isOlder = reader.u64() < epoch
   const view = reader.u64()
   const digest = reader.hex(digestBytes) as Digest
   reader.end()
-  return { height, view, digest }
+  return { height, view: isOlder ? 0 : view, digest }
+}
+
+/** @throws CodecError */
+export function readEpochEntry(value: Uint8Array): EpochStart {
+  const reader = new Reader(value)
+  const epoch = readEpoch(reader)
+  reader.end()
+  return epoch
+}
+
+/** @throws CodecError */
+export function readStable(value: Uint8Array, context: GroupContext): StableCheckpoint {
+  const reader = new Reader(value)
+  const checkpoint = readStableCheckpoint(reader, context)
+  reader.end()
+  return checkpoint
 }
 
 /** @throws CodecError */

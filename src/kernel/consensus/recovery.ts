@@ -5,6 +5,7 @@
  * @pure
  */
 
+import { helpWithCheckpoint } from './checkpoint.ts'
 import { justificationOf } from './justify.ts'
 import { certificatesPerMessageMax } from './limits.ts'
 import { type Answered, leaderOf, type Machine, send } from './state.ts'
@@ -14,8 +15,10 @@ import type { Certificate, MemberIndex, Status } from './types.ts'
 const finalizeResendMax = 16
 
 export function sendStatus(machine: Machine, to: MemberIndex | 'all'): void {
-  const { view, final, executed } = machine
-  send(machine, to, { kind: 'status', view, finalView: final.view, height: executed.height })
+  const { checkpoints, executed, final, view } = machine
+  const stableHeight = checkpoints.stable?.height ?? 0
+  const { height } = executed
+  send(machine, to, { kind: 'status', view, finalView: final.view, height, stableHeight })
 }
 
 /** However much a peer asks, it is answered twice in Δ0: answers are larger than questions. */
@@ -38,10 +41,13 @@ export function onLinkUp(machine: Machine, peer: MemberIndex): void {
 /** Upon a peer's status. */
 export function onStatus(machine: Machine, from: MemberIndex, status: Status): void {
   machine.peerFinal[from] = Math.max(machine.peerFinal[from] ?? 0, status.finalView)
+  if (mayAnswer(machine, from, 'checkpointed'))
+    helpWithCheckpoint(machine, from, status.stableHeight)
   const behind = status.view < machine.view || status.finalView < machine.final.view
   const ahead = status.view > machine.view || status.finalView > machine.final.view
   if (behind) help(machine, from, Math.min(status.view, status.finalView + 1))
-  if (ahead) sendStatus(machine, from)
+  // Each may be ahead in one of the two: without a limit they would answer each other for ever.
+  if (ahead && mayAnswer(machine, from, 'told')) sendStatus(machine, from)
   if (status.view !== machine.view) return
   if (mayAnswer(machine, from, 'resent')) resendMine(machine, from)
 }

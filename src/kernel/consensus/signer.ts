@@ -13,14 +13,14 @@
 import { assert } from '../../base/assert.ts'
 import type { Digest } from '../../base/ids.ts'
 import type { Crypto } from '../../ports/crypto.ts'
-import { type GroupContext, voteBytes } from './encoding.ts'
-import type { MemberIndex, Vote, VoteKind } from './types.ts'
+import { checkpointBytes, type GroupContext, voteBytes } from './encoding.ts'
+import type { Checkpoint, CheckpointVote, MemberIndex, Vote, VoteKind } from './types.ts'
 
 type Given = Partial<Record<VoteKind, Vote>>
 
 export class VoteSigner {
   readonly #crypto: Crypto
-  readonly #secretKey: Uint8Array
+  readonly #secretKey: Uint8Array | undefined
   readonly #context: GroupContext
   readonly #self: MemberIndex
   readonly #given = new Map<number, Given>()
@@ -28,12 +28,14 @@ export class VoteSigner {
   #floorView = 0
   /** Highest view with a notarization or nullification of ours: older ones are behind us. */
   #currentView = 0
+  #checkpointHeight = 0
   #muted = false
   readonly #unguarded: boolean
 
   constructor(setup: {
     readonly crypto: Crypto
-    readonly secretKey: Uint8Array
+    /** Undefined for a member without its key, which never signs. */
+    readonly secretKey: Uint8Array | undefined
     readonly context: GroupContext
     readonly self: MemberIndex
     /** Only for mutants, which break rules on purpose. */
@@ -60,7 +62,7 @@ export class VoteSigner {
     if (same !== undefined && same.digest === digest) return same
     if (!this.#unguarded) this.#guard(kind, view, digest)
     const bytes = voteBytes(this.#context, { kind, view, digest })
-    const signature = this.#crypto.sign(this.#secretKey, bytes)
+    const signature = this.#sign(bytes)
     const vote = { kind, view, digest, signer: this.#self, signature }
     this.#remember(vote)
     return vote
@@ -76,6 +78,20 @@ export class VoteSigner {
     else assert(view >= this.#currentView, `a ${kind} vote in view ${view}, which was left`)
     if (kind === 'nullify') assert(given?.finalize === undefined, `nullify after finalize: ${view}`)
     if (kind === 'notarize') assert(given?.nullify === undefined, `notarize after nullify: ${view}`)
+  }
+
+  /** Vouch for a state of ours; at most once for a height, and never for an older one after it. */
+  checkpoint(checkpoint: Checkpoint): CheckpointVote {
+    assert(!this.#muted, 'a member without memory vouches for nothing')
+    assert(checkpoint.height > this.#checkpointHeight, 'checkpoints go forward')
+    this.#checkpointHeight = checkpoint.height
+    const bytes = checkpointBytes(this.#context, checkpoint)
+    return { ...checkpoint, signer: this.#self, signature: this.#sign(bytes) }
+  }
+
+  #sign(bytes: Uint8Array): Uint8Array {
+    assert(this.#secretKey !== undefined, 'a member without its key does not vote')
+    return this.#crypto.sign(this.#secretKey, bytes)
   }
 
   /** Forget votes of views that are final and refuse new ones. */

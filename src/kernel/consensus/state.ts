@@ -11,6 +11,7 @@
 import { assert } from '../../base/assert.ts'
 import { toHex } from '../../base/bytes.ts'
 import type { Digest, NodeId } from '../../base/ids.ts'
+import { type Checkpoints, newCheckpoints } from './checkpoint.ts'
 import type { Application } from './interface.ts'
 import type { ConsensusLimits } from './limits.ts'
 import { Pool } from './pool.ts'
@@ -24,6 +25,7 @@ import type {
   MemberIndex,
   Message,
   Now,
+  StableCheckpoint,
   Vote,
   VoteKind,
 } from './types.ts'
@@ -38,7 +40,7 @@ export type Setup = Verifier & {
   readonly limits: ConsensusLimits
   /** The delay that a message and a sync take at most in good weather. */
   readonly delta0Ms: number
-  readonly application: Pick<Application, 'isValid' | 'keyOf'>
+  readonly application: Pick<Application, 'isValid' | 'keyOf' | 'clientOf'>
 }
 
 /** A block in memory that is not executed yet. */
@@ -78,7 +80,15 @@ export type Fetch = {
 }
 
 /** When a peer was last given an answer of each kind, by the monotonic clock. */
-export type Answered = { helped?: number; resent?: number; asked?: number }
+export type Answered = {
+  helped?: number
+  resent?: number
+  asked?: number
+  told?: number
+  checkpointed?: number
+}
+
+export type EpochBase = { readonly height: number; readonly digest: Digest }
 
 export type Machine = {
   readonly setup: Setup
@@ -89,7 +99,11 @@ export type Machine = {
   heldBytes: number
   /** Highest finalization known. View 0 is the genesis, which has no certificate. */
   final: { view: number; digest: Digest; certificate: Certificate | undefined }
+  /** Its height is below the base's while the state of the epoch's begin is still to be fetched. */
   executed: { height: number; view: number; digest: Digest }
+  /** Where this epoch began: 0 and the genesis, or the block that ended the epoch before. */
+  readonly base: EpochBase
+  readonly checkpoints: Checkpoints
   /** Highest view with a notarization. */
   notarizedView: number
   /** Timers are set for this view; 0 means none. */
@@ -113,6 +127,8 @@ export type Machine = {
   prunedView: number
   muted: boolean
   readonly up: boolean[]
+  /** Views that each member led to nothing, one after the other (`timers.ts`). */
+  readonly lostViews: number[]
   readonly peerFinal: number[]
   readonly answered: Answered[]
   now: Now
@@ -129,6 +145,9 @@ export type Restored = {
   readonly certificates: readonly Certificate[]
   readonly blocks: readonly Block[]
   readonly muted: boolean
+  readonly stable: StableCheckpoint | undefined
+  /** Heights up to here are gone from the journal. */
+  readonly prunedHeight: number
 }
 
 export const emptyRestored: Restored = {
@@ -138,6 +157,8 @@ export const emptyRestored: Restored = {
   certificates: [],
   blocks: [],
   muted: false,
+  stable: undefined,
+  prunedHeight: 0,
 }
 
 const newRound = (): Round => ({
@@ -162,27 +183,35 @@ export function roundOf(machine: Machine, view: number): Round {
 
 /**
  * The machine as the journal left it. Every value is the *maximum* of what the records say, so the
- * order in which they were written or read back has no influence.
+ * order in which they were written or read back has no influence. `before` is that of the epoch
+ * before: its pool and the numbers of its votes go on.
  */
-export function createMachine(setup: Setup, restored: Restored = emptyRestored): Machine {
+export function createMachine(
+  setup: Setup,
+  restored: Restored = emptyRestored,
+  baseHeight = 0,
+  before?: Machine,
+): Machine {
   const genesis = setup.config.genesis
   const memberCount = setup.config.members.length
   const machine: Machine = {
     setup,
-    pool: new Pool(setup.limits),
+    pool: before?.pool ?? new Pool(setup.limits),
     view: 1,
     rounds: new Map(),
     held: new Map(),
     heldBytes: 0,
     final: { view: 0, digest: genesis, certificate: undefined },
-    executed: restored.executed ?? { height: 0, view: 0, digest: genesis },
+    executed: restored.executed ?? { height: baseHeight, view: 0, digest: genesis },
+    base: { height: baseHeight, digest: genesis },
+    checkpoints: newCheckpoints(memberCount),
     notarizedView: 0,
     armedView: 0,
     nudgedView: 0,
     nudgeTimerView: 0,
     relayTimer: false,
-    ownVotes: 0,
-    durableVotes: 0,
+    ownVotes: before?.ownVotes ?? 0,
+    durableVotes: before?.durableVotes ?? 0,
     ownVoteNumbers: new Map(),
     formed: [],
     fetch: undefined,
@@ -191,6 +220,7 @@ export function createMachine(setup: Setup, restored: Restored = emptyRestored):
     prunedView: 0,
     muted: restored.muted,
     up: new Array<boolean>(memberCount).fill(false),
+    lostViews: new Array<number>(memberCount).fill(0),
     peerFinal: new Array<number>(memberCount).fill(0),
     answered: setup.config.members.map(() => ({})),
     now: { monotonicMs: 0, wallMs: 0 },
@@ -231,10 +261,14 @@ function restore(machine: Machine, restored: Restored): void {
     round.voteCount++
     if (vote.kind === 'notarize' && vote.digest !== undefined)
       round.proposal = machine.held.get(vote.digest)
-    if (vote.kind !== 'finalize') machine.view = Math.max(machine.view, vote.view)
+    if (vote.kind === 'finalize') continue
+    const isLast = machine.setup.mutation === 'last-record-wins'
+    machine.view = isLast ? vote.view : Math.max(machine.view, vote.view)
   }
   signer.raiseFloor(machine.final.view)
   if (restored.muted) signer.mute()
+  machine.checkpoints.stable = restored.stable
+  machine.checkpoints.prunedHeight = restored.prunedHeight
 }
 
 /** Who leads a view. */
@@ -348,6 +382,21 @@ export function release(machine: Machine, digest: Digest): void {
   machine.heldBytes -= held.block.payload.bytes.length
 }
 
+/**
+ * Forget blocks of views that were left without our vote or a notarization that we know. Should
+ * one of them be notarized after all, its voters have it.
+ */
+export function releaseUnvoted(machine: Machine): void {
+  for (const [digest, { block, stored }] of machine.held) {
+    const { view } = block.header
+    if (stored || view <= machine.final.view || view >= machine.view) continue
+    const round = machine.rounds.get(view)
+    if (round?.certificates.notarize?.digest === digest) continue
+    release(machine, digest)
+    if (round?.proposal?.block.digest === digest) round.proposal = undefined
+  }
+}
+
 /** Put an item into the pool. False when it is invalid, too large or there is no room. */
 export function admit(machine: Machine, item: Uint8Array): boolean {
   const { application, limits, crypto } = machine.setup
@@ -355,5 +404,6 @@ export function admit(machine: Machine, item: Uint8Array): boolean {
   const hash = toHex(crypto.sha256(item))
   if (machine.pool.keyOfBytes(hash) !== undefined) return true
   if (!application.isValid(item)) return false
-  return machine.pool.add(application.keyOf(item), { item, hash })
+  const client = application.clientOf(item)
+  return machine.pool.add(application.keyOf(item), { item, hash, client })
 }

@@ -115,6 +115,47 @@ test('it is not skipped when it came back, when it proposed, or when nobody else
   assert.equal(delayOf(alone, 'skip'), undefined)
 })
 
+/** These views are finalized; the item still waits. */
+function finalize(one: Member, views: readonly number[]): void {
+  for (const view of views)
+    one.hearCertificate(group.certificate('finalize', view, { digest: group.block(view).digest }))
+}
+
+test('a leader whose last view came to nothing is waited for an eighth of the time, until one stands', () => {
+  const one = member()
+  one.submit(makeItem(1, 5))
+  one.hearCertificate(group.certificate('nullify', 1))
+  finalize(one, [2, 3, 4])
+  assert.equal(group.leader(5), group.leader(1))
+  assert.equal(delayOf(one, 'lead'), 25)
+  const fifth = group.block(5, { parent: group.block(4) })
+  one.hearProposal(fifth)
+  one.timer('lead')
+  assert.equal(delayOf(one, 'advance'), 12.5)
+  one.hearCertificate(group.certificate('notarize', 5, { digest: fifth.digest }))
+  finalize(one, [6, 7, 8])
+  assert.equal(delayOf(one, 'lead'), 200)
+})
+
+test('that is not done to more members than may lie, nor for ever, nor to oneself', () => {
+  const two = member()
+  two.submit(makeItem(1, 5))
+  two.hearCertificate(group.certificate('nullify', 1))
+  two.hearCertificate(group.certificate('nullify', 2))
+  finalize(two, [3, 4])
+  assert.equal(delayOf(two, 'lead'), 200, 'two of four: that is the weather')
+  const often = member()
+  often.machine.lostViews[group.leader(1)] = 16
+  often.submit(makeItem(1, 5))
+  assert.equal(delayOf(often, 'lead'), 200, 'the whole time once in sixteen')
+  const own = member()
+  own.machine.lostViews[self] = 1
+  own.submit(makeItem(1, 5))
+  finalize(own, [1, 2, 3])
+  assert.equal(group.leader(4), self)
+  assert.equal(delayOf(own, 'lead'), 200, 'it knows better of itself')
+})
+
 test('having given up, it says so again and again, with all that others may lack', () => {
   const one = member()
   one.hearCertificate(group.certificate('nullify', 1))
@@ -123,7 +164,9 @@ test('having given up, it says so again and again, with all that others may lack
   one.timer('retry')
   assert.deepEqual(one.votes(), ['nullify 2'])
   assert.equal(one.sent('certificates').length, 1)
-  assert.deepEqual(one.sent('status'), [{ kind: 'status', view: 2, finalView: 0, height: 0 }])
+  assert.deepEqual(one.sent('status'), [
+    { kind: 'status', view: 2, finalView: 0, height: 0, stableHeight: 0 },
+  ])
   assert.equal(delayOf(one, 'retry'), 300)
 })
 
@@ -133,7 +176,7 @@ test('a finalization is passed on a little later, to those who did not show that
   one.hearCertificate(certificate, others[0]!)
   assert.equal(delayOf(one, 'relay'), 50)
   assert.deepEqual(one.sent('certificates'), [])
-  one.hear(others[1]!, { kind: 'status', view: 2, finalView: 1, height: 0 })
+  one.hear(others[1]!, { kind: 'status', view: 2, finalView: 1, height: 0, stableHeight: 0 })
   one.timer('relay')
   const told = one.ofKind('send').map((effect) => effect.to)
   assert.deepEqual(told, [others[2]!])

@@ -2,15 +2,27 @@
  * Timers: they move the group along when members or messages are missing. Nothing about safety
  * rests on them.
  *
+ * A leader whose last view came to nothing gets a fraction of the time in its next one: a liar that
+ * proposes nothing, or nothing that can be voted for, would otherwise cost everybody 2Δ in each of
+ * its views. It gets the whole time again after a view that was notarized, and else now and then,
+ * since bad weather may have been all that was wrong; so it does while more members than may lie
+ * are in that state. And Δ doubles as ever while nothing is finalized.
+ *
  * @pure
  */
 
 import { relayFinal } from './certificates.ts'
 import { onFetchTimer } from './commit.ts'
+import { byzBound } from './quorum.ts'
 import { retry } from './recovery.ts'
 import { deltaMs, emit, hasWork, leaderOf, type Machine } from './state.ts'
 import type { TimerId } from './types.ts'
 import { castVote } from './votes.ts'
+
+/** Of the time of a leader whose last view came to nothing. */
+const hastyPart = 8
+/** After so many views that came to nothing it has the whole time once. */
+const patientEvery = 16
 
 const viewTimers: readonly TimerId[] = ['lead', 'advance', 'skip', 'retry', 'nudge']
 
@@ -31,8 +43,18 @@ export function arm(machine: Machine): void {
     startRetry(machine)
     return
   }
-  set(machine, 'lead', 2 * deltaMs(machine, view))
+  set(machine, 'lead', 2 * patienceMs(machine, view))
   armSkip(machine)
+}
+
+/** Δ, or less of it for a leader that has wasted its last view. */
+function patienceMs(machine: Machine, view: number): number {
+  const { setup, lostViews } = machine
+  const leader = leaderOf(setup, view)
+  const lost = lostViews[leader] ?? 0
+  const isHasty = leader !== setup.self && lost > 0 && lost % patientEvery !== 0
+  const isWeather = lostViews.filter((count) => count > 0).length > byzBound(setup.config)
+  return isHasty && !isWeather ? deltaMs(machine, view) / hastyPart : deltaMs(machine, view)
 }
 
 function set(machine: Machine, id: TimerId, delayMs: number): void {
@@ -69,7 +91,7 @@ export function onTimer(machine: Machine, id: TimerId, view: number): void {
     case 'lead':
       // Having notarized, give the votes of others one more Δ.
       if (mine?.notarize === undefined) nullify(machine)
-      else set(machine, 'advance', deltaMs(machine, view))
+      else set(machine, 'advance', patienceMs(machine, view))
       return
     case 'advance':
       nullify(machine)
@@ -94,5 +116,7 @@ function nullify(machine: Machine): void {
   const mine = machine.rounds.get(view)?.mine
   if (mine?.nullify !== undefined) return
   if (!machine.muted) castVote(machine, { kind: 'nullify', view, digest: undefined })
+  if (machine.setup.mutation === 'nullify-left-view' && view > 1)
+    castVote(machine, { kind: 'nullify', view: view - 1, digest: undefined })
   startRetry(machine)
 }

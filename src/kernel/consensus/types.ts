@@ -5,7 +5,7 @@
  * @pure
  */
 import type { Digest, NodeId } from '../../base/ids.ts'
-import type { SignedVote } from './interface.ts'
+import type { ConsensusMember, SignedVote } from './interface.ts'
 
 /** Place of a member in the configuration's sorted list: how votes and certificates name it. */
 export type MemberIndex = number
@@ -62,6 +62,32 @@ export type Status = {
   readonly finalView: number
   /** Executed blocks: what the sender can serve. A hint; it promises nothing. */
   readonly height: number
+  /** Of the newest checkpoint that the sender has a certificate of; 0 for none. */
+  readonly stableHeight: number
+}
+
+/**
+ * The state after a height, as a member vouches for it. Of two members that vouch for one height
+ * with different ones, one has a damaged state or lies.
+ */
+export type Checkpoint = {
+  readonly height: number
+  /** Of the block executed at that height; 0 for the block that the epoch began with. */
+  readonly view: number
+  readonly digest: Digest
+  /** The application's name of its whole state there: whoever fetches it can check it. */
+  readonly state: Digest
+}
+
+export type CheckpointVote = Checkpoint & {
+  readonly signer: MemberIndex
+  readonly signature: Uint8Array
+}
+
+/** A checkpoint that a quorum vouches for. Signers ascend, as in `Certificate`. */
+export type StableCheckpoint = Checkpoint & {
+  readonly signers: readonly MemberIndex[]
+  readonly signatures: readonly Uint8Array[]
 }
 
 export type FetchRequest = {
@@ -98,6 +124,9 @@ export type Message =
   | ({ readonly kind: 'range' } & BlockRange)
   | { readonly kind: 'block'; readonly block: Block }
   | { readonly kind: 'lacking'; readonly fromHeight: number; readonly digest: Digest }
+  | { readonly kind: 'checkpointVote'; readonly vote: CheckpointVote }
+  /** Also the answer to a fetch of heights that are no longer kept. */
+  | { readonly kind: 'checkpoint'; readonly checkpoint: StableCheckpoint }
 
 /** What must be on the disk. Each has a key of its own; their order has no meaning. */
 export type JournalRecord =
@@ -118,6 +147,24 @@ export type JournalRecord =
   | { readonly kind: 'prune'; readonly belowView: number }
   /** This node lost its memory of votes: it never votes in this epoch again. */
   | { readonly kind: 'muted' }
+  /** The newest checkpoint with a certificate. */
+  | { readonly kind: 'stable'; readonly checkpoint: StableCheckpoint }
+  /** Executed blocks up to here are of no more use to anybody. */
+  | { readonly kind: 'pruneLog'; readonly upTo: LogPosition }
+  /** The application's state was replaced by that of a checkpoint: the log goes on behind it. */
+  | { readonly kind: 'installed'; readonly checkpoint: Checkpoint }
+
+/** A consensus epoch: the same members, one of them with a new key. */
+export type EpochStart = {
+  readonly epoch: number
+  /** Height and digest of the block that ended the epoch before; 0, genesis for the first. */
+  readonly baseHeight: number
+  readonly genesis: Digest
+  readonly members: readonly ConsensusMember[]
+}
+
+/** A height, and the view of its block in the current epoch. */
+export type LogPosition = { readonly height: number; readonly view: number }
 
 export type TimerId = 'lead' | 'advance' | 'skip' | 'retry' | 'nudge' | 'relay' | 'fetch'
 
@@ -132,6 +179,10 @@ export type Input =
   | { readonly kind: 'linkUp'; readonly peer: MemberIndex }
   | { readonly kind: 'linkDown'; readonly peer: MemberIndex }
   | { readonly kind: 'timer'; readonly id: TimerId; readonly view: number }
+  /** The application's state after a height is on the disk; the view is that of its own epoch. */
+  | { readonly kind: 'snapshot'; readonly snapshot: Checkpoint }
+  /** A transfer ended: with the state of the checkpoint in place, or without. */
+  | { readonly kind: 'transferred'; readonly checkpoint: Checkpoint; readonly ok: boolean }
 
 /** The time at which an input arrived: the machine has no clock. */
 export type Now = {
@@ -178,6 +229,12 @@ export type Effect =
   /** Answer from the journal. */
   | { readonly kind: 'serve'; readonly to: MemberIndex; readonly request: FetchRequest }
   | { readonly kind: 'evidence'; readonly first: SignedVote; readonly second: SignedVote }
+  /** A quorum vouches for this checkpoint: older states need not be kept. */
+  | { readonly kind: 'stable'; readonly checkpoint: StableCheckpoint }
+  /** Get the state of this checkpoint from its signers; answer with `transferred`. */
+  | { readonly kind: 'transfer'; readonly checkpoint: StableCheckpoint }
+  /** A quorum vouches for another state than ours: ours is damaged. */
+  | { readonly kind: 'diverged'; readonly height: number }
   /** More liars than the bound: stop and publish. */
   | { readonly kind: 'alarm'; readonly what: string; readonly certificates: readonly Certificate[] }
   /** A vote of ours that the journal does not know was seen: we vote no more. */

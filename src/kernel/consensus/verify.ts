@@ -28,12 +28,22 @@ export const contextOf = (config: ConsensusConfig): GroupContext => ({
   quorum: quorumOf(config.members.length),
 })
 
+/** The context in which votes are signed. */
+export const signingContext = (
+  context: GroupContext,
+  mutation: Mutation | undefined,
+): GroupContext => (mutation === 'epoch-not-signed' ? { ...context, epoch: 0 } : context)
+
 /** True if the vote's signature is its signer's. */
 export function voteHolds(verifier: Verifier, vote: SignedVote): boolean {
   const key = verifier.config.members[vote.signer]?.consensusKey
   if (key === undefined) return false
   if (verifier.mutation === 'votes-unchecked') return true
-  return verifier.crypto.verify(key, voteBytes(verifier.context, vote), vote.signature)
+  return verifier.crypto.verify(
+    key,
+    voteBytes(signingContext(verifier.context, verifier.mutation), vote),
+    vote.signature,
+  )
 }
 
 /**
@@ -47,7 +57,7 @@ export function certificateHolds(
 ): boolean {
   const { signers, signatures } = certificate
   if (signers.length < verifier.context.quorum || signers.length !== signatures.length) return false
-  const bytes = voteBytes(verifier.context, certificate)
+  const bytes = voteBytes(signingContext(verifier.context, verifier.mutation), certificate)
   let before = -1
   for (const [place, signer] of signers.entries()) {
     const key = verifier.config.members[signer]?.consensusKey

@@ -32,7 +32,10 @@ export function onVote(machine: Machine, from: MemberIndex, vote: Vote): void {
   if (vote.view > machine.view + machine.setup.limits.viewsAheadMax) return
   const round = roundOf(machine, vote.view)
   const before = round.votes[vote.kind][vote.signer]
-  if (before !== undefined && before.digest === vote.digest) return
+  if (before !== undefined && before.digest === vote.digest) {
+    if (machine.setup.mutation === 'duplicates-counted') countAgain(machine, round, vote)
+    return
+  }
   const conflicting = conflictOf(round, vote)
   const settled = round.certificates[vote.kind]
   if (conflicting === undefined && settled !== undefined && settled.digest === vote.digest) return
@@ -43,6 +46,13 @@ export function onVote(machine: Machine, from: MemberIndex, vote: Vote): void {
   if (conflicting !== undefined) report(machine, round, { first: conflicting, second: vote })
   if (before !== undefined) return
   keepVote(machine, round, vote)
+  tally(machine, round, vote)
+}
+
+/** Broken on purpose: as if one more member had given the vote. */
+function countAgain(machine: Machine, round: Round, vote: Vote): void {
+  const votes = round.votes[vote.kind]
+  votes[Math.max(votes.length, machine.setup.context.memberCount)] = vote
   tally(machine, round, vote)
 }
 

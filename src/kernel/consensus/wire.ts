@@ -22,11 +22,17 @@ import {
   headerDigest,
   payloadHashOf,
   readCertificate,
+  readCheckpointVote,
+  readEpoch,
   readHeader,
   readPayload,
+  readStableCheckpoint,
   readVote,
   writeCertificate,
+  writeCheckpointVote,
+  writeEpoch,
   writeHeader,
+  writeStableCheckpoint,
   writeVote,
 } from './encoding.ts'
 import {
@@ -37,12 +43,14 @@ import {
   rangeBlocksMax,
   rangeTailMax,
 } from './limits.ts'
-import type { Block, Header, Message, Payload } from './types.ts'
+import type { Mutation } from './mutations.ts'
+import type { Block, EpochStart, Header, Message, Payload } from './types.ts'
 
 export type WireContext = {
   readonly crypto: Crypto
   readonly context: GroupContext
   readonly limits: ConsensusLimits
+  readonly mutation?: Mutation | undefined
 }
 
 /** What `Links.send` takes, without the channel. */
@@ -54,7 +62,8 @@ export type EncodedMessage = {
 const messageVersion = 1
 const kinds = ['propose', 'vote', 'certificates', 'status', 'ask'] as const
 const fetchKinds = ['fetch', 'range', 'block', 'lacking'] as const
-const kindNames: readonly Message['kind'][] = [...kinds, ...fetchKinds]
+const checkpointKinds = ['checkpointVote', 'checkpoint'] as const
+const kindNames: readonly Message['kind'][] = [...kinds, ...fetchKinds, ...checkpointKinds]
 
 const isInline = (payload: Payload): boolean => payload.bytes.length <= inlinePayloadBytesMax
 
@@ -80,7 +89,8 @@ function writeRest(writer: Writer, message: Message, context: GroupContext): voi
       writer.list(message.certificates, (inner, one) => writeCertificate(inner, one, context))
       return
     case 'status':
-      writer.u64(message.view).u64(message.finalView).u64(message.height)
+      writer.u64(message.view).u64(message.finalView)
+      writer.u64(message.height).u64(message.stableHeight)
       return
     case 'ask':
       writer.u64(message.fromView).u64(message.toView)
@@ -100,6 +110,12 @@ function writeRest(writer: Writer, message: Message, context: GroupContext): voi
       return
     case 'lacking':
       writer.u64(message.fromHeight).hex(message.digest)
+      return
+    case 'checkpointVote':
+      writeCheckpointVote(writer, message.vote)
+      return
+    case 'checkpoint':
+      writeStableCheckpoint(writer, message.checkpoint, context)
       return
   }
 }
@@ -154,6 +170,29 @@ export function addressOf(head: Uint8Array): { group: Digest; epoch: number } | 
   return { group: reader.hex(digestBytes) as Digest, epoch: reader.u64() }
 }
 
+const epochKind = 12
+
+/** "This is the epoch that I am in": to whoever speaks of an older one. */
+export function encodeEpoch(start: EpochStart, wire: WireContext): EncodedMessage {
+  const head = encode((writer) => {
+    writer.u8(messageVersion).u8(epochKind).hex(wire.context.group).u64(start.epoch)
+    writeEpoch(writer, start)
+  })
+  return { head }
+}
+
+/** @throws CodecError */
+export function decodeEpoch(head: Uint8Array): EpochStart {
+  const reader = new Reader(head)
+  reader.fixed(2 + digestBytes + 8)
+  const start = readEpoch(reader)
+  reader.end()
+  return start
+}
+
+export const isEpoch = (head: Uint8Array): boolean =>
+  head[0] === messageVersion && head[1] === epochKind
+
 /** What a message says it is, before anything costly is done with it. */
 export const kindOf = (head: Uint8Array): Message['kind'] | undefined =>
   head[0] === messageVersion ? kindNames[(head[1] ?? 0) - 1] : undefined
@@ -203,7 +242,13 @@ function readRest(source: Source, kind: Message['kind'], signer: number): Messag
       return { kind, certificates }
     }
     case 'status':
-      return { kind, view: reader.u64(), finalView: reader.u64(), height: reader.u64() }
+      return {
+        kind,
+        view: reader.u64(),
+        finalView: reader.u64(),
+        height: reader.u64(),
+        stableHeight: reader.u64(),
+      }
     case 'ask':
       return { kind, fromView: reader.u64(), toView: reader.u64() }
     case 'fetch':
@@ -219,6 +264,10 @@ function readRest(source: Source, kind: Message['kind'], signer: number): Messag
       return { kind, block: readBlock(source) }
     case 'lacking':
       return { kind, fromHeight: reader.u64(), digest: reader.hex(digestBytes) as Digest }
+    case 'checkpointVote':
+      return { kind, vote: readCheckpointVote(reader, signer) }
+    case 'checkpoint':
+      return { kind, checkpoint: readStableCheckpoint(reader, context) }
   }
 }
 
@@ -237,7 +286,8 @@ function checkedBlock(
   parts: { header: Header; bytes: Uint8Array; bytesHash: Uint8Array },
 ): Block {
   const payload = readPayload(parts.bytes, parts.bytesHash, wire.limits)
-  if (payloadHashOf(wire.crypto, payload) !== parts.header.payloadHash)
+  const isNamed = payloadHashOf(wire.crypto, payload) === parts.header.payloadHash
+  if (!isNamed && wire.mutation !== 'payload-unchecked')
     reader.refuse('payload does not belong to the header')
   return blockOf(wire.crypto, wire.context, { header: parts.header, payload })
 }
@@ -266,7 +316,8 @@ function readRange(source: Source): Message {
   })
   bodies.end()
   for (const header of tail) linked(header)
-  if (certificate.kind !== 'finalize' || certificate.digest !== digest)
+  const isProved = certificate.kind === 'finalize' && certificate.digest === digest
+  if (!isProved && wire.mutation !== 'range-unproved')
     reader.refuse('a range that its certificate does not prove')
   return { kind: 'range', fromHeight, blocks, tail, certificate }
 }

@@ -58,6 +58,8 @@ export type Call = CallContext & {
 }
 
 export type Outcome = Awaited<ReturnType<ObjectCall['submit']>>
+/** What a command that succeeded led to. */
+export type Done = Extract<Outcome, { readonly ok: true }>
 
 export class Core {
   readonly options: FileSystemOptions
@@ -121,25 +123,34 @@ export class Core {
   }
 
   /**
-   * True when this request was carried out before: a retry then finds what it asked for done (gone,
-   * moved, made) and must not call that a failure. The section answers a known request with the
-   * result it had; an unknown one meets an operation that cannot succeed. A body that was not begun
-   * is read only when something was done under the key.
+   * What this request led to when it was carried out before, undefined when it was not: a retry
+   * finds what it asked for done (gone, moved, made) and must not call that a failure. The section
+   * answers a known request with the result it had; an unknown one meets an operation that cannot
+   * succeed. A body that was not begun is read only when something was done under the key.
    *
    * @throws FileError `filesystem/key-reused` when that was another request.
    */
-  async wasDone({ keyed, ...context }: Call): Promise<boolean> {
-    if (keyed === undefined) return false
+  async whatWasDone({ keyed, ...context }: Call): Promise<Done | undefined> {
+    if (keyed === undefined) return undefined
     const { submit } = this.objectCall(context)
     const nothing = { op: 'delete', object: this.options.unusedObject() } as const
     if (keyed.isUnread) {
       const outcome = await submit([nothing], keyed.idOnly)
-      if (outcome.ok || outcome.code !== 'reused') return keyed.fresh()
+      if (outcome.ok || outcome.code !== 'reused') {
+        keyed.fresh()
+        return undefined
+      }
       await keyed.readBody()
     }
     const outcome = await submit([nothing], keyed.mark)
     if (!outcome.ok && outcome.code === 'reused') throw reused()
-    return outcome.ok || keyed.fresh()
+    if (outcome.ok) return outcome
+    keyed.fresh()
+    return undefined
+  }
+
+  async wasDone(call: Call): Promise<boolean> {
+    return (await this.whatWasDone(call)) !== undefined
   }
 
   /**
@@ -149,14 +160,15 @@ export class Core {
   async unlessDone<Value>(
     call: Call,
     work: () => Promise<Value>,
-    tell: () => Promise<Value>,
+    tell: (done: Done) => Promise<Value>,
   ): Promise<Value> {
     try {
       return await work()
     } catch (error) {
       const isCondition = error instanceof FileError && error.code === FileCode.Precondition
-      if (!isCondition || !(await this.wasDone(call))) throw error
-      return tell()
+      const done = isCondition ? await this.whatWasDone(call) : undefined
+      if (done === undefined) throw error
+      return tell(done)
     }
   }
 

@@ -3,7 +3,14 @@ import { isUnosysError } from '../../base/error.ts'
 import { joinPath, type OpenObject, parsePath } from '../namespace/index.ts'
 import { type Change, type FileState, fileBytesMax } from '../objects/index.ts'
 import { exactly, gathered } from './bodies.ts'
-import { type Call, Core, conflict, type FileSystemOptions, requireFile } from './core.ts'
+import {
+  type Call,
+  Core,
+  conflict,
+  type Done,
+  type FileSystemOptions,
+  requireFile,
+} from './core.ts'
 import { listDirectory, makeDirectory, removePath, renamePath } from './directories.ts'
 import { FileCode, FileError } from './errors.ts'
 import { translated, translatedStream } from './failures.ts'
@@ -11,7 +18,7 @@ import { etagOf, fileInfo, infoOf } from './info.ts'
 import type { CallContext, FileInfo, FileSystem, Preconditions } from './interface.ts'
 import { attemptsMax, blockMapCountMax } from './limits.ts'
 import { checkPreconditions, isConditional } from './preconditions.ts'
-import { writeFile } from './write.ts'
+import { tellWritten, writeFile } from './write.ts'
 
 export type { FileSystemOptions } from './core.ts'
 
@@ -39,7 +46,7 @@ function changesOf(core: Core, stat: FileSystem['stat']): Changes {
   const change = <Value>(
     call: Call,
     work: (call: Call) => Promise<Value>,
-    tell: () => Promise<Value>,
+    tell: (done: Done) => Promise<Value>,
   ): Promise<Value> => core.unlessDone(call, () => work(call), tell)
   return {
     makeDirectory: (path, request, context) =>
@@ -64,23 +71,22 @@ function changesOf(core: Core, stat: FileSystem['stat']): Changes {
         const call = core.keyed(context, { ...asked, verb: 'PUT', path: onlyPath(path) })
         const write = (own: Call): ReturnType<FileSystem['write']> =>
           writeFile(core, { path, body }, request, own)
-        return change(call, write, async () => ({
-          info: await stat(path, context),
-          created: false,
-        }))
+        return change(call, write, (done) => tellWritten(core, path, done, context))
       }),
     patch: (path, body, request, context) =>
       translated(() => {
         const { expectedBytes: _, ...asked } = request
         const call = core.keyed(context, { ...asked, verb: 'PATCH', path: onlyPath(path) })
         const write = (own: Call): Promise<FileInfo> => patch(core, { path, body }, request, own)
-        return change(call, write, () => stat(path, context))
+        return change(call, write, (done) => tellChanged(core, path, done, context))
       }),
     truncate: (path, size, request, context) =>
       translated(() => {
         const asked = { ...request, verb: 'TRUNCATE', path: onlyPath(path), size }
         const cut = (own: Call): Promise<FileInfo> => truncate(core, { path, size }, request, own)
-        return change(core.keyed(context, asked), cut, () => stat(path, context))
+        return change(core.keyed(context, asked), cut, (done) =>
+          tellChanged(core, path, done, context),
+        )
       }),
     rename: (from, to, request, context) =>
       translated(() => {
@@ -145,6 +151,18 @@ async function truncate(
 
 const markOf = ({ keyed }: Call): Pick<Change, 'request'> =>
   keyed === undefined ? {} : { request: keyed.mark }
+
+/** What a repeated conditional change is told, whose condition fails because it was done before. */
+async function tellChanged(
+  core: Core,
+  path: string,
+  { seqs }: Done,
+  context: CallContext,
+): Promise<FileInfo> {
+  const { names, target } = await core.require(path, context)
+  const info = infoOf(core.options.crypto, names, target)
+  return { ...info, etag: etagOf({ object: target.view.object, seq: seqs[0] ?? 0 }) }
+}
 
 /** Change the file at a path; when another one takes its place meanwhile, change that. */
 async function changeFile(

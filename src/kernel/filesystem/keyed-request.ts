@@ -63,9 +63,8 @@ export class KeyedRequest {
   }
 
   /** The section does not know the id: so nothing was done. */
-  fresh(): false {
+  fresh(): void {
     this.#isFresh = true
-    return false
   }
 
   /** True when the body has not been begun: the print of the whole request is not known yet. */

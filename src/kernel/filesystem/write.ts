@@ -9,6 +9,7 @@ import {
   type Call,
   type Core,
   conflict,
+  type Done,
   expectResolved,
   isDone,
   type Outcome,
@@ -18,7 +19,7 @@ import {
 import { makeParents } from './directories.ts'
 import { FileCode, FileError } from './errors.ts'
 import { etagOf, fileKind, infoOf } from './info.ts'
-import type { FileInfo, FileSystem } from './interface.ts'
+import type { CallContext, FileInfo, FileSystem } from './interface.ts'
 import { cleanupMs } from './limits.ts'
 import { isConditional } from './preconditions.ts'
 
@@ -89,7 +90,7 @@ async function replaceContent(
   if (!done) return { again: reread() }
   const wrote = {
     object: view.object,
-    seq: seqOf(result, 0),
+    seq: seqOf(result),
     size,
     blockBytes,
     replicas: view.replicas,
@@ -102,20 +103,42 @@ type Wrote = {
   readonly seq: number
 } & Pick<FileInfo, 'size' | 'blockBytes' | 'replicas'>
 
-const seqOf = (outcome: Outcome, index: number): number =>
-  outcome.ok ? (outcome.seqs[index] ?? 0) : 0
+/**
+ * Seq of the content that a command made. It is the only operation, or stands right before the
+ * link; a repeated request is answered with the result of the first, which may have been the other.
+ */
+const seqOf = (outcome: Outcome): number =>
+  outcome.ok ? (outcome.seqs[Math.max(0, outcome.seqs.length - 2)] ?? 0) : 0
 
 /**
  * What an application is told of its write. Others may have written since: the etag is of this
  * write, or a condition on it would hold for contents that the application has never seen. (The
- * answer to a repeated request is that to the first one, which may have made another object.)
+ * answer to a repeated request is that to the first one, which may have made another object: that
+ * is believed to be the one that is there, if it stands where the first one left it.)
  */
 async function describe(core: Core, path: string, wrote: Wrote, context: Call): Promise<FileInfo> {
   const { names, target } = await afterChange(() => core.require(path, context))
   const info = infoOf(core.options.crypto, names, target)
   const { object, seq, ...facts } = wrote
-  if (context.idempotencyKey !== undefined) return info
+  if (context.idempotencyKey !== undefined) {
+    const isOther = target.view.object !== object && target.view.seq === seq
+    const { size } = facts
+    return { ...info, kind: 'file', size, etag: isOther ? info.etag : etagOf({ object, seq }) }
+  }
   return { ...info, ...facts, kind: 'file', id: object, etag: etagOf({ object, seq }) }
+}
+
+/** What a repeated conditional write is told, whose condition fails because it was done before. */
+export async function tellWritten(
+  core: Core,
+  path: string,
+  done: Done,
+  context: CallContext,
+): Promise<Written> {
+  const { names, target } = await core.require(path, context)
+  const info = infoOf(core.options.crypto, names, target)
+  const etag = etagOf({ object: target.view.object, seq: seqOf(done) })
+  return { info: { ...info, etag }, created: false }
 }
 
 function refuseOther(what: string, wanted: number | undefined, is: number): void {
@@ -208,7 +231,7 @@ async function linkNew(
     const link = core.options.namespace.link(place, drawn.object, seenSeq)
     const outcome = await call.submit([...operations, link], context.keyed?.mark)
     if (!isDone(outcome, path)) continue
-    const wrote = { ...facts, object: drawn.object, seq: seqOf(outcome, operations.length - 1) }
+    const wrote = { ...facts, object: drawn.object, seq: seqOf(outcome) }
     return { info: await describe(core, path, wrote, context), created: seenSeq === 0 }
   }
   throw conflict(path)

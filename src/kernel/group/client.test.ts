@@ -78,7 +78,8 @@ test('asking all: failures are heard by code; without persistence nobody is aske
         heard.push(`answer ${members.indexOf(member)}`)
         return false
       },
-      onFailure: (member, code) => heard.push(`${code} ${members.indexOf(member)}`),
+      onFailure: (member, { code, wasSent }) =>
+        heard.push(`${code} ${members.indexOf(member)}${wasSent ? '' : ' unsent'}`),
     }),
   )
   call.end()
@@ -90,8 +91,8 @@ test('asking all: failures are heard by code; without persistence nobody is aske
     'ask 2',
     'ask 3',
     'group/behind 0',
-    'link/down 2',
-    'link/down 3',
+    'link/down 2 unsent',
+    'link/down 3 unsent',
   ])
 })
 

@@ -3,11 +3,12 @@
  * q members gave the same answer: any q share a correct member with any other q. The links sign
  * every envelope, so an answer needs no signature of its own.
  */
+import { emptyBytes } from '../../base/bytes.ts'
 import { isUnosysError, type UnosysError } from '../../base/error.ts'
 import type { NodeId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Crypto } from '../../ports/crypto.ts'
-import { channels, type Links } from '../links/index.ts'
+import { channels, LinkCode, type Links } from '../links/index.ts'
 import { GroupCode, GroupError } from './errors.ts'
 import type { CallOptions } from './interface.ts'
 import { reachWaitMs, retryFirstMs, retryLongestMs } from './limits.ts'
@@ -94,6 +95,13 @@ export class Call {
   }
 }
 
+export type AskFailure = {
+  /** What the asked one says is wrong, or what is wrong on the way to it. */
+  readonly code: string
+  /** False when it is certain that the request never left this node. */
+  readonly wasSent: boolean
+}
+
 export type Ask = {
   readonly request: Uint8Array
   /** Ask a member again that failed to answer, until the call ends. */
@@ -102,8 +110,8 @@ export type Ask = {
   readonly onAsk?: (member: NodeId) => void
   /** Hears each member's answer once; true ends the asking. */
   readonly onAnswer: (member: NodeId, answer: Uint8Array) => boolean
-  /** Hears each failure's code. */
-  readonly onFailure?: (member: NodeId, code: string) => void
+  /** Hears of each failure. */
+  readonly onFailure?: (member: NodeId, failure: AskFailure) => void
   /** Ends the asking when it resolves, whoever has not answered. */
   readonly enough?: Promise<void>
 }
@@ -193,13 +201,16 @@ export class GroupClient {
   }
 
   async #askOne(member: NodeId, ask: Ask, call: Call): Promise<Uint8Array | undefined> {
-    const signal = member === this.#options.self ? call.signal : call.givenUp
+    const { links, self } = this.#options
+    const signal = member === self ? call.signal : call.givenUp
+    const isReachable = member === self || links.isUp(member)
     try {
       return await this.#request(member, ask.request, { deadlineMs: call.leftMs, signal })
     } catch (error) {
       if (call.signal.aborted) return undefined
       if (!isUnosysError(error)) throw error
-      ask.onFailure?.(member, reasonOf(error))
+      const wasSent = isReachable && !isUnosysError(error, LinkCode.Overloaded)
+      ask.onFailure?.(member, { code: reasonOf(error), wasSent })
       return undefined
     }
   }
@@ -231,6 +242,13 @@ export class GroupClient {
         return member.page(decoded.page)
       case 'added':
         return encodeAddedReply(await member.added(decoded.fromHeight, decoded.countMax))
+      case 'manifest':
+        return member.manifest(decoded.height)
+      case 'chunk':
+        return member.chunk(decoded.height, decoded.index)
+      case 'readmit':
+        member.readmit(decoded.item)
+        return emptyBytes
     }
   }
 }

@@ -5,7 +5,10 @@ export const GroupCode = {
   Unavailable: 'group/unavailable',
   /** Sent, but no quorum answered in time: it MAY have happened. React: the same batch again. */
   Unconfirmed: 'group/unconfirmed',
-  /** The members' pools are full. Nothing happened. React: slow down, retry. */
+  /**
+   * The members' pools are full, and none has the batch: nothing happened. Where members may lie
+   * their refusals prove nothing, and it is `Unconfirmed`. React: slow down, retry.
+   */
   Overloaded: 'group/overloaded',
   /** The caller gave up; a batch that was sent MAY have happened. */
   Cancelled: 'group/cancelled',

@@ -3,6 +3,7 @@ import { createNodeCrypto } from '../../adapters/node-crypto.ts'
 import { assert } from '../../base/assert.ts'
 import { toHex, utf8 } from '../../base/bytes.ts'
 import { type NodeId, nodeIdOf, type WorldId } from '../../base/ids.ts'
+import type { Log } from '../../ports/log.ts'
 import { Scheduler } from '../../simulator/scheduler.ts'
 import { SimClock } from '../../simulator/sim-clock.ts'
 import { SimProcess } from '../../simulator/sim-process.ts'
@@ -47,6 +48,12 @@ export class Bench {
   after(delayMs: number): Promise<void> {
     return new Promise((resolve) => void this.clock.after(delayMs, resolve))
   }
+}
+
+export const quietLog: Log = {
+  ...{ debug: () => undefined, info: () => undefined },
+  ...{ warn: () => undefined, error: () => undefined },
+  for: () => quietLog,
 }
 
 export const nodeAt = (index: number): NodeId =>
@@ -133,6 +140,7 @@ export function scriptedGroup(
     links,
     member: undefined,
     consensus: undefined,
+    log: quietLog,
     ...options,
   })
   return { bench, links, group }

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { utf8 } from '../../base/bytes.ts'
 import { isUnosysError } from '../../base/error.ts'
 import { digestOf, objectIdOf } from '../../base/ids.ts'
+import { LinkCode, LinkError } from '../links/index.ts'
 import {
   encodeAnswers,
   encodePage,
@@ -90,16 +91,48 @@ test('sent, and no quorum confirmed: it may have happened', async () => {
   })
 })
 
+const full = refusing('group/overloaded')
+const options = { deadlineMs: 500 }
+/** A group that survives no liar: what its members say is true. */
+const honest = { members: members.slice(0, 3), quorum: 3, liarsMax: 0 }
+
 test('overloaded means that no member took it; one silent member makes it unconfirmed', async () => {
-  const full = refusing('group/overloaded')
-  const { bench, group } = scriptedGroup([full, full, full, full])
-  const options = { deadlineMs: 500 }
+  const { bench, group } = scriptedGroup([full, full, full], honest)
   await assert.rejects(bench.finish(group.submit(batch, options)), coded('group/overloaded'))
-  const half = scriptedGroup([full, full, full, silent])
+  const half = scriptedGroup([full, full, silent], honest)
   await assert.rejects(
     half.bench.finish(half.group.submit(batch, options)),
     coded('group/unconfirmed'),
   )
+})
+
+test('a member that took the batch before its link broke may refuse it then: unconfirmed', async () => {
+  for (const code of ['link/down', 'link/deadline', 'group/awaited']) {
+    const brokeFirst: Script = (request, times) =>
+      times === 1 ? refusing(code)(request, times) : full(request, times)
+    const { bench, group } = scriptedGroup([brokeFirst, full, full], honest)
+    const call = group.submit(batch, options)
+    await assert.rejects(bench.finish(call), coded('group/unconfirmed'), code)
+  }
+})
+
+test('where members may lie, a refusal is no proof: one could have the batch ordered later', async () => {
+  const { bench, group } = scriptedGroup([full, full, full, full])
+  await assert.rejects(bench.finish(group.submit(batch, options)), coded('group/unconfirmed'))
+})
+
+test('members that cannot be reached, or whose link has no room, were not handed the batch', async () => {
+  const { bench, group, links } = scriptedGroup([full, full, full], honest)
+  const { request } = links
+  links.request = (peer, ...rest) => {
+    if (peer !== members[1]) return request.call(links, peer, ...rest)
+    return Promise.reject(new LinkError(LinkCode.Overloaded, 'no room', { peer }))
+  }
+  const call = group.submit(batch, options)
+  await bench.pass(100)
+  const [gone] = members
+  if (gone !== undefined) links.scripts.delete(gone)
+  await assert.rejects(bench.finish(call), coded('group/overloaded'))
 })
 
 test('a member that refused first and took it later counts as one that has it', async () => {

@@ -3,6 +3,7 @@ import { isUnosysError } from '../../base/error.ts'
 import type { NodeId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Crypto } from '../../ports/crypto.ts'
+import type { Log } from '../../ports/log.ts'
 import type { Consensus } from '../consensus/interface.ts'
 import { channels, type Links } from '../links/index.ts'
 import {
@@ -24,6 +25,9 @@ import type { AddedList, CallOptions, Group } from './interface.ts'
 import { disagreementMs, pageLateMs, settleMs } from './limits.ts'
 import type { Member } from './member.ts'
 import { pack, unpack } from './packing.ts'
+import { Readmission, type ReadmissionOptions } from './readmission.ts'
+import { fetchState } from './state-fetch.ts'
+import { Takers } from './takers.ts'
 import {
   decodeAddedList,
   decodeAddedReply,
@@ -42,14 +46,19 @@ export type GroupOptions = {
   readonly clock: Clock
   readonly crypto: Crypto
   readonly links: Links
+  readonly log: Log
   /** Both set on a member of the group, both absent elsewhere. */
   readonly member: Member | undefined
   readonly consensus: Consensus | undefined
+  /** Of a member: with what it asks to be readmitted, should it lose its memory. */
+  readonly identity?: Pick<ReadmissionOptions, 'world' | 'nodeSecretKey' | 'random'>
 }
 
 /** @see Group. Answers the links' channel `group` from the moment it is made. */
 export function createGroup(options: GroupOptions): Group {
   const client = new GroupClient(options)
+  const { clock, crypto, log, member } = options
+  member?.connect((parts, wanted) => fetchState({ client, crypto, clock, log, ...parts }, wanted))
   options.links.handle(channels.group, {
     onRequest: async (message, signal) =>
       pack(options.crypto, await client.answerHere(unpack(message), signal)),
@@ -60,20 +69,29 @@ export function createGroup(options: GroupOptions): Group {
 class GroupCalls implements Group {
   readonly #options: GroupOptions
   readonly #client: GroupClient
+  readonly #readmission: Readmission | undefined
   #heightSeen = 0
 
   constructor(options: GroupOptions, client: GroupClient) {
     this.#options = options
     this.#client = client
+    const { consensus, identity } = options
+    if (consensus !== undefined && identity !== undefined)
+      this.#readmission = new Readmission({ ...options, ...identity, consensus, client })
   }
 
   async start(): Promise<void> {
-    await this.#options.consensus?.start()
-    this.#options.member?.open()
+    const { consensus, member } = this.#options
+    await consensus?.start()
+    member?.open()
+    if (member?.snapshot !== undefined) consensus?.snapshot(member.snapshot)
+    this.#readmission?.start()
   }
 
   async stop(): Promise<void> {
+    this.#readmission?.stop()
     await this.#options.consensus?.stop()
+    await this.#options.member?.close()
   }
 
   async submit(batch: SignedBatch, options: CallOptions): Promise<readonly CommandResult[]> {
@@ -81,8 +99,7 @@ class GroupCalls implements Group {
       await this.#client.requireQuorum(call)
       const request = encodeGroupRequest({ kind: 'submit', batch: encodeSignedBatch(batch) })
       const tally = this.#client.tally(this.#options.quorum)
-      /** Members that may have taken the batch: asked, and have not refused. */
-      const open = new Set<NodeId>()
+      const takers = new Takers(this.#options)
       let results: readonly CommandResult[] | undefined
       await this.#client.askAll(call, {
         request,
@@ -92,14 +109,12 @@ class GroupCalls implements Group {
           results = decodeResults(answer)
           return true
         },
-        onAsk: (member) => open.add(member),
-        onFailure: (member, code) => {
-          if (refusals.has(code)) open.delete(member)
-        },
+        onAsk: (member) => takers.asked(member),
+        onFailure: (member, failure) => takers.failed(member, failure),
       })
       if (results !== undefined) return results
       if (call.cancelled) throw new GroupError(GroupCode.Cancelled, 'the caller gave up', {})
-      if (open.size === 0) {
+      if (!takers.any) {
         throw new GroupError(GroupCode.Overloaded, 'the group has more to do than it takes', {})
       }
       const { quorum } = this.#options
@@ -169,7 +184,7 @@ class GroupCalls implements Group {
         }
         return agreed !== undefined || hopeless()
       },
-      onFailure: (_member, code) => {
+      onFailure: (_member, { code }) => {
         failed++
         if (code === 'group/too-large') tooLarge++
       },
@@ -228,7 +243,7 @@ class GroupCalls implements Group {
     options: CallOptions,
   ): Promise<{ readonly lists: readonly AddedList[]; readonly nextHeight: number }> {
     const { member, liarsMax } = this.#options
-    if (member !== undefined) {
+    if (member !== undefined && !member.lacksAdded(input.fromHeight)) {
       const { lists, nextHeight } = await member.added(input.fromHeight, input.countMax)
       return { lists: lists.map(decodeAddedList), nextHeight }
     }
@@ -244,9 +259,12 @@ class GroupCalls implements Group {
         },
       })
       if (agreed === undefined) throw this.#client.unavailable(call)
-      const { lists, nextHeight } = decodeAddedReply(agreed)
+      const reply = decodeAddedReply(agreed)
+      const { nextHeight } = reply
       this.#heightSeen = Math.max(this.#heightSeen, nextHeight - 1)
-      return { lists: lists.map(decodeAddedList), nextHeight }
+      const lists = reply.lists.map(decodeAddedList)
+      await member?.keepAdded(input.fromHeight, reply, lists)
+      return { lists, nextHeight }
     })
   }
 
@@ -260,6 +278,9 @@ class GroupCalls implements Group {
       height: member?.height ?? this.#heightSeen,
       view: status?.view ?? 0,
       catchingUp: status?.catchingUp ?? false,
+      votes: status?.votes ?? false,
+      epoch: status?.epoch ?? 0,
+      stableHeight: status?.stableHeight ?? 0,
       freedBytes: member?.freedBytes ?? 0,
     }
   }
@@ -273,9 +294,6 @@ class GroupCalls implements Group {
     }
   }
 }
-
-/** Codes that say that a batch was not taken. */
-const refusals: ReadonlySet<string> = new Set(['group/overloaded', 'link/overloaded'])
 
 /** Undefined for an answer that does not decode: its sender counts as silent. */
 function parse<Value>(read: () => Value): Value | undefined {

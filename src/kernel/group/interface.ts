@@ -24,6 +24,11 @@ export type GroupStatus = {
   readonly height: number
   readonly view: number
   readonly catchingUp: boolean
+  /** Of a member: false while it has lost its memory of votes. Never of other nodes. */
+  readonly votes: boolean
+  /** Consensus epoch of this member, and height of its newest stable checkpoint; 0 elsewhere. */
+  readonly epoch: number
+  readonly stableHeight: number
   /** Bytes of blocks that no object names any more; kept until release exists. */
   readonly freedBytes: number
 }

@@ -62,6 +62,21 @@ export const recentBytesMax = 4 * 1024 * 1024
 export const snapshotLogBytes = 16 * 1024 * 1024
 export const snapshotHeights = 8_192
 
+/** Chunks of one state; each has up to a megabyte. */
+export const chunkCountMax = 65_536
+
+/** A member that has not sent a manifest or a chunk after this long is passed over. */
+export const manifestLateMs = 2_000
+export const chunkLateMs = 5_000
+/** Failures of one member in one transfer, before no more is asked of it. */
+export const chunkStrikesMax = 3
+export const parallelChunksPerHolder = 2
+/** One attempt to fetch a state. */
+export const transferMsMax: number = 30 * 60 * 1000
+/** Between two requests of a member to be readmitted. */
+export const readmissionPauseMs = 1_000
+export const readmissionDeadlineMs = 10_000
+
 /** How long a quorum that disagrees waits for the others' answers before it settles on a height. */
 export const disagreementMs = 100
 

@@ -11,11 +11,10 @@ import {
   decodeAnswers,
   decodeResults,
   encodeSignedBatch,
-  encodeState,
   initialState,
   type Query,
 } from '../section/index.ts'
-import { Bench, crypto, type SmallWorld, smallWorld } from './fixture.test.ts'
+import { Bench, crypto, quietLog, type SmallWorld, smallWorld } from './fixture.test.ts'
 import {
   answerBytesMax,
   heightWaitMs,
@@ -63,6 +62,11 @@ async function memberOf(
       if (options.takes?.() === false) return false
       pooled.push(item)
       return true
+    },
+    log: quietLog,
+    onSnapshot: () => undefined,
+    onFatal: (error) => {
+      throw error
     },
     ...(options.limits && { limits: options.limits }),
     ...(options.onExecuted && { onExecuted: options.onExecuted }),
@@ -147,7 +151,7 @@ test('several wait for one batch, up to a bound; whoever gives up is forgotten',
   const gone = new AbortController()
   const first = member.submit(item, gone.signal)
   const others = Array.from({ length: waitersPerBatchMax - 1 }, () => member.submit(item, never))
-  await assert.rejects(member.submit(item, never), coded('group/overloaded'))
+  await assert.rejects(member.submit(item, never), coded('group/awaited'))
   gone.abort(new Error('gone'))
   await assert.rejects(first, /gone/)
   others.push(member.submit(item, never))
@@ -179,6 +183,29 @@ test('an item is valid when it decodes and its session signed it; nothing makes 
   assert.notEqual(member.keyOf(item), member.keyOf(item.subarray(1)))
 })
 
+test('each session has its share of the pool, and so has who opens one; all others share one', async () => {
+  const { member, block } = await memberOf(small)
+  const [session, second, third] = [small.newSession(), small.newSession(), small.newSession()]
+  const opening = encodeSignedBatch(session.opening)
+  const work = (of: typeof session): Uint8Array =>
+    encodeSignedBatch(of.signBatch([of.number([{ op: 'delete', object: someObject }], undefined)]))
+  const opener = member.clientOf(opening)
+  assert.equal(opener, member.clientOf(encodeSignedBatch(second.opening)), 'the token that signs')
+  assert.notEqual(opener, member.clientOf(work(session)))
+  assert.equal(member.clientOf(work(session)), member.clientOf(work(third)), 'nobody knows them')
+  const [command] = session.opening.commands
+  const [operation] = command?.operations ?? []
+  assert(command !== undefined && operation?.op === 'session')
+  const certificate = new Uint8Array(64)
+  const forged = {
+    ...session.opening,
+    commands: [{ ...command, operations: [{ ...operation, certificate }] }],
+  }
+  assert.equal(member.clientOf(encodeSignedBatch(forged)), member.clientOf(work(third)))
+  block([opening, encodeSignedBatch(second.opening)])
+  assert.notEqual(member.clientOf(work(session)), member.clientOf(work(second)))
+})
+
 const root = small.genesis.directories[0]?.view.object ?? someObject
 const owner = small.genesis.principals[0]?.principal
 assert(owner !== undefined)
@@ -194,7 +221,10 @@ test('nothing is read before the log is replayed: it could miss what was acknowl
     clock: bench.clock,
     journal,
     initialState: state,
+    log: quietLog,
     pool: () => true,
+    onSnapshot: () => undefined,
+    onFatal: () => undefined,
   })
   await member.restore()
   await assert.rejects(member.read(queries, 0), coded('group/behind'))
@@ -254,16 +284,19 @@ test('a page is served from any kept state with that root, and none for a root t
   assert.throws(() => member.page(gone), coded('group/root-gone'))
 })
 
+/** The snapshot of a height is on the disk. */
+async function written(kept: Kept, height: number): Promise<void> {
+  while (kept.member.snapshot?.height !== height) await new Promise((done) => setImmediate(done))
+}
+
 test('a restart has the snapshot, and executes only what came after', async () => {
   const journals = new SimJournals({ random: new SimRandom('snapshot') })
   const before = await memberOf(small, { journals })
   const item = encodeSignedBatch(small.newSession().opening)
   const writes = before.block([item])
   assert.deepEqual(writes, [])
-  let snapshot: readonly JournalWrite[] = []
-  for (let height = 2; height <= snapshotHeights; height++) snapshot = before.block()
-  assert(snapshot.length >= 2, 'the state and its head')
-  await before.journal.commit(snapshot)
+  for (let height = 2; height <= snapshotHeights; height++) before.block()
+  await written(before, snapshotHeights)
   await before.journal.close()
   const after = await memberOf(small, { journals })
   assert.equal(after.member.height, snapshotHeights)
@@ -278,15 +311,14 @@ test('a restart has the snapshot, and executes only what came after', async () =
 
 test('a snapshot that lost a chunk is damage, not a fresh start', async () => {
   const journals = new SimJournals({ random: new SimRandom('lost chunk') })
-  const { journal, block } = await memberOf(small, { journals })
-  let snapshot: readonly JournalWrite[] = []
-  for (let height = 1; height <= snapshotHeights; height++) snapshot = block()
-  const head = snapshot.at(-1)
-  assert(head?.kind === 'put')
-  await journal.commit([head])
+  const kept = await memberOf(small, { journals })
+  for (let height = 1; height <= snapshotHeights; height++) kept.block()
+  await written(kept, snapshotHeights)
+  const { journal } = kept
+  const range = { from: utf8('group/snapshot-chunk/'), to: utf8('group/snapshot-chunk0') }
+  await journal.commit([{ kind: 'deleteRange', ...range }])
   await journal.close()
   await assert.rejects(memberOf(small, { journals }), coded('section/malformed'))
-  assert(encodeState(initialState(crypto, small.genesis)).length >= 1)
 })
 
 const addedKey = (height: number): Uint8Array =>

@@ -7,35 +7,49 @@
  * it has seen, and a member answers from its kept state of that height.
  */
 import { assert } from '../../base/assert.ts'
-import { fromUtf8, toHex, utf8 } from '../../base/bytes.ts'
-import { isUnosysError, UnosysError } from '../../base/error.ts'
+import { toHex } from '../../base/bytes.ts'
+import { isUnosysError, messageOf, UnosysError } from '../../base/error.ts'
 import type { WorldId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { Journal, JournalWrite } from '../../ports/journal.ts'
-import type { Application, CommittedBlock } from '../consensus/interface.ts'
+import type { Log } from '../../ports/log.ts'
+import type {
+  Application,
+  CommittedBlock,
+  ConsensusMember,
+  FetchedState,
+  Snapshot,
+} from '../consensus/interface.ts'
 import {
   type Answer,
   answer,
   decodedBytesOf,
+  decodeReadmission,
   decodeSignedBatch,
   encodeAnswers,
   encodePage,
   encodeResults,
   execute,
+  ItemKind,
   isBatchSigned,
+  isReadmissionSigned,
+  openerOf,
   type PageRequest,
   page,
   type Query,
+  type Readmission,
   recallResults,
   type SectionState,
   type SignedBatch,
+  sessionOfBatch,
 } from '../section/index.ts'
+import { AddedLists } from './added-lists.ts'
+import type { AddedList } from './interface.ts'
 import {
   answerBytesMax,
   decodedBytesMax,
   heightWaitMs,
-  listBytesMax,
   type MemberLimits,
   memberLimits,
   recentBatchesMax,
@@ -43,8 +57,15 @@ import {
   waitedBatchesMax,
   waitersPerBatchMax,
 } from './limits.ts'
-import { hexNumber, Snapshots } from './snapshot.ts'
+import { Snapshots } from './snapshot.ts'
+import type { FoundState, StateFetchParts, WantedState } from './state-fetch.ts'
 import { type AddedReply, encodeAddedList, type ReadReply } from './wire.ts'
+
+/** Fetches a state from other members; see `fetchState`. */
+export type StateFetcher = (
+  parts: Pick<StateFetchParts, 'snapshots' | 'signal'>,
+  wanted: WantedState,
+) => Promise<FoundState | undefined>
 
 export type MemberOptions = {
   readonly world: WorldId
@@ -52,12 +73,22 @@ export type MemberOptions = {
   readonly clock: Clock
   readonly journal: Journal
   readonly initialState: SectionState
+  readonly log: Log
   /** Puts an item into the consensus pool; false when it is full. */
   readonly pool: (item: Uint8Array) => boolean
+  /** A snapshot of the state is durable: consensus vouches for it. */
+  readonly onSnapshot: (snapshot: Snapshot) => void
+  /** The journal failed: this node must stop. */
+  readonly onFatal: (error: Error) => void
   /** Others than `memberLimits`: equal on all members of a world. */
   readonly limits?: MemberLimits
-  /** Told of each height as it is executed, before it is durable; for those who compare members. */
+  /**
+   * Told of each state that is executed, before it is durable, or taken up; for those who compare
+   * members.
+   */
   readonly onExecuted?: (executed: Executed) => void
+  /** Instead of the section's; see `kernel/mutations.ts`. */
+  readonly execute?: typeof execute
 }
 
 export type Executed = {
@@ -68,16 +99,14 @@ export type Executed = {
 
 /** A member refuses; the asker sees the code as `peerCode`. */
 export class MemberRefused extends UnosysError<
-  'group/overloaded' | 'group/root-gone' | 'group/behind' | 'group/too-large',
+  'group/overloaded' | 'group/awaited' | 'group/root-gone' | 'group/behind' | 'group/too-large',
   Record<string, never>
 > {}
 
-type Waiter = { readonly resolve: (results: Uint8Array) => void }
-
-const addedPrefix = 'group/added/'
-const addedKey = (height: number): Uint8Array => utf8(addedPrefix + hexNumber(height))
-const heightOf = (key: Uint8Array): number =>
-  Number.parseInt((fromUtf8(key) ?? '').slice(addedPrefix.length), 16)
+type Waiter = {
+  readonly resolve: (results: Uint8Array) => void
+  readonly reject: (error: unknown) => void
+}
 
 export class Member implements Application {
   readonly #options: MemberOptions
@@ -97,14 +126,61 @@ export class Member implements Application {
   #recentBytes = 0
   #oldestKept = 0
   #isOpen = false
+  /** The members' keys, if the block executed last ended the consensus epoch. */
+  #nextMembers:
+    | { readonly height: number; readonly members: readonly ConsensusMember[] }
+    | undefined
   readonly #snapshots: Snapshots
+  readonly #added: AddedLists
+  readonly #closing = new AbortController()
+  #fetcher: StateFetcher | undefined
 
   constructor(options: MemberOptions) {
     this.#options = options
     this.#state = options.initialState
     this.#limits = options.limits ?? memberLimits
-    this.#snapshots = new Snapshots({ ...options, limits: this.#limits })
+    this.#snapshots = new Snapshots({
+      ...options,
+      limits: this.#limits,
+      onFailed: (error) =>
+        options.onFatal(error instanceof Error ? error : new Error(messageOf(error))),
+    })
+    this.#added = new AddedLists({ ...options, limits: this.#limits })
     this.#history.set(0, this.#state)
+  }
+
+  /** How to fetch a state from the other members. */
+  connect(fetcher: StateFetcher): void {
+    this.#fetcher = fetcher
+  }
+
+  /** No snapshot and no transfer goes on; resolves when the journal is not needed any more. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#snapshots.close()
+  }
+
+  /** The newest snapshot on the disk. */
+  get snapshot(): Snapshot | undefined {
+    return this.#snapshots.newest
+  }
+
+  /** Serves a state to a member that lacks it. */
+  async manifest(height: number): Promise<Uint8Array> {
+    return found(await this.#snapshots.manifest(height))
+  }
+
+  async chunk(height: number, index: number): Promise<Uint8Array> {
+    return found(await this.#snapshots.chunk(height, index))
+  }
+
+  /** Have a readmission ordered. */
+  readmit(item: Uint8Array): void {
+    const { node } = decodeReadmission(item)
+    // Anybody can draw node keys: only those of members take room.
+    const isMember = this.#state.consensus.members.some((member) => member.node === node)
+    if (!isMember || !this.#options.pool(item.slice()))
+      throw new MemberRefused('group/overloaded', 'the readmission was not taken', {})
   }
 
   /**
@@ -130,6 +206,7 @@ export class Member implements Application {
 
   /** Load the last snapshot; consensus then replays from the height after the returned one. */
   async restore(): Promise<number> {
+    await this.#added.load()
     const kept = await this.#snapshots.load()
     if (kept === undefined) return 0
     this.#state = kept.state
@@ -143,6 +220,10 @@ export class Member implements Application {
 
   isValid(item: Uint8Array): boolean {
     try {
+      const { crypto, world } = this.#options
+      if (item[0] === ItemKind.Readmission) {
+        return isReadmissionSigned(crypto, world, decodeReadmission(item))
+      }
       const batch = decodeSignedBatch(item)
       if (!isBatchSigned(this.#options.crypto, this.#options.world, batch)) return false
       // Anybody can sign for a session that does not exist: nothing of it is kept.
@@ -158,6 +239,17 @@ export class Member implements Application {
 
   keyOf(item: Uint8Array): string {
     return toHex(this.#options.crypto.sha256(item))
+  }
+
+  /**
+   * The session; for one that does not exist here yet, whoever opens it. All batches that nobody
+   * vouches for share one place: anybody can draw session keys.
+   */
+  clientOf(item: Uint8Array): string {
+    if (item[0] === ItemKind.Readmission) return decodeReadmission(item).node
+    const session = sessionOfBatch(item)
+    if (this.#state.sessions.has(session)) return session
+    return openerOf(this.#options.crypto, this.#state, decodeSignedBatch(item)) ?? 'nobody'
   }
 
   /** Keep what validation decoded until it is executed, so that it is decoded once. */
@@ -183,31 +275,86 @@ export class Member implements Application {
   execute(block: CommittedBlock): readonly JournalWrite[] {
     assert(block.height === this.#height + 1, 'blocks are executed once, in order')
     const keys = block.items.map((item) => this.keyOf(item))
-    const batches = block.items.map((item, index) => {
+    const readmissions: Readmission[] = []
+    const batches: SignedBatch[] = []
+    const batchKeys: string[] = []
+    for (const [index, item] of block.items.entries()) {
       const key = keys[index] ?? ''
-      return this.#takeDecoded(key) ?? decodeSignedBatch(item)
-    })
-    const outcome = execute(
-      { crypto: this.#options.crypto, world: this.#options.world },
-      this.#state,
-      { height: block.height, timeMs: block.timeMs, batches },
-    )
-    this.#state = outcome.state
-    this.#height = block.height
-    this.#history.set(block.height, outcome.state)
-    const answers = outcome.results.map((results, index) => {
-      return [keys[index] ?? '', encodeResults(results)] as const
-    })
-    this.#executed.set(block.height, answers)
-    const writes: JournalWrite[] = []
-    if (outcome.added.length > 0) {
-      const value = encodeAddedList({ height: block.height, blocks: outcome.added })
-      writes.push({ kind: 'put', key: addedKey(block.height), value })
+      if (item[0] === ItemKind.Readmission) {
+        readmissions.push(decodeReadmission(item))
+        continue
+      }
+      batches.push(this.#takeDecoded(key) ?? decodeSignedBatch(item))
+      batchKeys.push(key)
     }
-    const logBytes = block.items.reduce((sum, item) => sum + item.length, 0)
-    const snapshot = this.#snapshots.writesAt(block.height, outcome.state, logBytes)
-    this.#options.onExecuted?.({ state: outcome.state, isSnapshot: snapshot.length > 0 })
-    return [...writes, ...snapshot]
+    const { crypto, world } = this.#options
+    const { height, timeMs } = block
+    const executed = { height, timeMs, batches, readmissions }
+    const run = this.#options.execute ?? execute
+    const outcome = run({ crypto, world }, this.#state, executed)
+    this.#state = outcome.state
+    this.#height = height
+    this.#history.set(height, outcome.state)
+    const answers = outcome.results.map((results, index) => {
+      return [batchKeys[index] ?? '', encodeResults(results)] as const
+    })
+    this.#executed.set(height, answers)
+    const { members } = outcome.state.consensus
+    this.#nextMembers = outcome.endsEpoch ? { height, members } : undefined
+    const isSnapshot = this.#writeSnapshot(block, outcome.endsEpoch)
+    this.#options.onExecuted?.({ state: outcome.state, isSnapshot })
+    if (outcome.added.length === 0) return []
+    return [this.#added.writeOf(height, encodeAddedList({ height, blocks: outcome.added }))]
+  }
+
+  /** One that is due, beside the log: the state does not change any more. */
+  #writeSnapshot({ digest, height, items, view }: CommittedBlock, endsEpoch: boolean): boolean {
+    const logBytes = items.reduce((sum, item) => sum + item.length, 0)
+    const isDue = this.#snapshots.isDue(height, { logBytes, endsEpoch })
+    if (isDue) this.#snapshots.write({ height, view, digest }, this.#state)
+    return isDue
+  }
+
+  membersAfter(height: number): readonly ConsensusMember[] | undefined {
+    return this.#nextMembers?.height === height ? this.#nextMembers.members : undefined
+  }
+
+  onStable(height: number): void {
+    this.#snapshots.onStable(height)
+  }
+
+  async fetchState(wanted: Snapshot & WantedState): Promise<FetchedState | undefined> {
+    const { signal } = this.#closing
+    const fetched = await this.#fetcher?.({ snapshots: this.#snapshots, signal }, wanted)
+    if (fetched === undefined || signal.aborted) return undefined
+    const { digest, height, state: name, view } = wanted
+    const place = { height, view, digest }
+    const gap = this.#added.skip(this.#height, height)
+    const installs = await this.#snapshots.install(place, fetched.manifest)
+    const installed = (): void => {
+      gap.done()
+      this.#snapshots.installed({ ...place, state: name })
+      this.#goOnFrom(height, fetched.state)
+    }
+    return { writes: [...installs, gap.write], installed }
+  }
+
+  /** What was executed before is history that others have; who waits for it asks again. */
+  #goOnFrom(height: number, state: SectionState): void {
+    this.#state = state
+    this.#height = height
+    this.#durableHeight = height
+    this.#oldestKept = height
+    this.#history.clear()
+    this.#history.set(height, state)
+    this.#executed.clear()
+    const waiting = [...this.#waiters.values()].flat()
+    this.#waiters.clear()
+    for (const waiter of waiting) {
+      waiter.reject(new MemberRefused('group/behind', 'the log was skipped: ask again', {}))
+    }
+    for (const waiter of [...this.#heightWaiters]) if (waiter.height <= height) waiter.wake()
+    this.#options.onExecuted?.({ state, isSnapshot: false })
   }
 
   onDurable(height: number): void {
@@ -248,7 +395,10 @@ export class Member implements Application {
     if (refused !== undefined) return refused
     signal.throwIfAborted()
     const waiting = this.#waiters.get(key) ?? []
-    const full = waiting.length >= waitersPerBatchMax || this.#waiters.size >= waitedBatchesMax
+    if (waiting.length >= waitersPerBatchMax) {
+      throw new MemberRefused('group/awaited', 'the batch is taken, and many wait for it', {})
+    }
+    const full = waiting.length === 0 && this.#waiters.size >= waitedBatchesMax
     // The bytes are a view into a frame; the pool keeps them.
     if (full || !this.#options.pool(item.slice())) {
       throw new MemberRefused('group/overloaded', 'the pool is full', {})
@@ -262,6 +412,10 @@ export class Member implements Application {
         resolve: (results: Uint8Array): void => {
           signal.removeEventListener('abort', onAbort)
           resolve(results)
+        },
+        reject: (error: unknown): void => {
+          signal.removeEventListener('abort', onAbort)
+          reject(error)
         },
       }
       waiting.push(waiter)
@@ -334,20 +488,34 @@ export class Member implements Application {
     const { listHeights } = this.#limits
     const end = Math.min(this.#durableHeight + 1, fromHeight + Math.min(countMax, listHeights))
     if (fromHeight >= end) return { lists: [], nextHeight: fromHeight }
-    const entries = await this.#options.journal.range({
-      from: addedKey(fromHeight),
-      to: addedKey(end),
-      countMax: listHeights,
-    })
-    const lists: Uint8Array[] = []
-    let bytes = 0
-    for (const { key, value } of entries) {
-      bytes += value.length
-      if (lists.length > 0 && bytes > listBytesMax) return { lists, nextHeight: heightOf(key) }
-      lists.push(value)
+    if (this.lacksAdded(fromHeight)) {
+      throw new MemberRefused('group/behind', 'the lists of that height are not here', {})
     }
-    return { lists, nextHeight: end }
+    return this.#added.read(fromHeight, end)
   }
+
+  /** True where this member does not know itself which blocks were added. */
+  lacksAdded(height: number): boolean {
+    return this.#added.lacks(height)
+  }
+
+  /** Keep what b + 1 others say of heights that this member lacks. */
+  async keepAdded(
+    fromHeight: number,
+    reply: AddedReply,
+    lists: readonly AddedList[],
+  ): Promise<void> {
+    await this.#added.keep(
+      fromHeight,
+      reply,
+      lists.map(({ height }) => height),
+    )
+  }
+}
+
+function found(bytes: Uint8Array | undefined): Uint8Array {
+  if (bytes !== undefined) return bytes
+  throw new MemberRefused('group/behind', 'that snapshot is not kept', {})
 }
 
 /** At least what the answer takes when encoded. */

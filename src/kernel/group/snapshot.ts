@@ -1,90 +1,270 @@
 /**
- * The state in the journal, whole, from time to time: a restart loads it and executes only the log
- * behind it. docs/decisions/0008. The writes go into one commit with the record of the height, so
- * that the state is never ahead of the log.
+ * The state in the journal, whole, from time to time: a restart loads the newest and executes only
+ * the log behind it, and members vouch for it, so that the log before it can go (decisions 0008,
+ * 0013). Which heights have one follows from the log alone, so all members write the same.
+ *
+ * A snapshot is written chunk by chunk while the log goes on, since the state is immutable: each
+ * chunk is made when the one before it is on the disk. It counts when its head is there, which is
+ * written last.
  */
-import { assert } from '../../base/assert.ts'
-import { utf8 } from '../../base/bytes.ts'
+import { compareBytes, utf8 } from '../../base/bytes.ts'
 import { decode, encode } from '../../base/codec.ts'
+import { type Digest, digestBytes } from '../../base/ids.ts'
 import type { Crypto } from '../../ports/crypto.ts'
-import type { Journal, JournalWrite } from '../../ports/journal.ts'
-import { decodeState, encodeState, SectionError, type SectionState } from '../section/index.ts'
+import type { Journal, JournalEntry, JournalWrite } from '../../ports/journal.ts'
+import type { Snapshot } from '../consensus/interface.ts'
+import {
+  decodeState,
+  SectionError,
+  type SectionState,
+  stateChunks,
+  stateRoot,
+} from '../section/index.ts'
 import type { MemberLimits } from './limits.ts'
-
-const headKey = utf8('group/snapshot-head')
-const chunkKey = (index: number): Uint8Array => utf8(`group/snapshot/${hexNumber(index)}`)
-const chunkCountMax = 65_536
+import {
+  chunkHashOf,
+  decodeManifest,
+  encodeManifest,
+  type Manifest,
+  stateNameOf,
+} from './manifest.ts'
 
 /** Numbers in keys: their order as text is their order. */
 export const hexNumber = (value: number): string => value.toString(16).padStart(14, '0')
 
-type Limits = Pick<MemberLimits, 'snapshotHeights' | 'snapshotLogBytes'>
+const headsFrom = utf8('group/snapshot-head/')
+const headsTo = utf8('group/snapshot-head0')
+const chunksFrom = utf8('group/snapshot-chunk/')
+const headKey = (height: number): Uint8Array => utf8(`group/snapshot-head/${hexNumber(height)}`)
+const chunkKey = (height: number, index: number): Uint8Array =>
+  utf8(`group/snapshot-chunk/${hexNumber(height)}/${hexNumber(index)}`)
+/** Of a directory of one state per few thousand heights there are never more. */
+const headCountMax = 1_024
+
+/** Where in the log a state stands. */
+export type Place = Pick<Snapshot, 'height' | 'view' | 'digest'>
+
+type Head = { readonly place: Place; readonly manifest: Uint8Array }
+
+const encodeHead = ({ manifest, place }: Head): Uint8Array =>
+  encode((writer) => writer.u64(place.height).u64(place.view).hex(place.digest).blob(manifest))
+
+const decodeHead = (bytes: Uint8Array): Head =>
+  decode(bytes, (reader) => {
+    const height = reader.u64()
+    const view = reader.u64()
+    const digest = reader.hex(digestBytes) as Digest
+    return { place: { height, view, digest }, manifest: reader.blob(bytes.length).slice() }
+  })
+
+type Options = {
+  readonly crypto: Crypto
+  readonly journal: Journal
+  readonly limits: Pick<MemberLimits, 'snapshotHeights' | 'snapshotLogBytes'>
+  /** The snapshot is on the disk. */
+  readonly onSnapshot: (snapshot: Snapshot) => void
+  /** The journal failed: this node must stop. */
+  readonly onFailed: (error: unknown) => void
+}
+
+type Job = { readonly place: Place; readonly state: SectionState }
 
 export class Snapshots {
-  readonly #crypto: Crypto
-  readonly #journal: Journal
-  readonly #limits: Limits
+  readonly #options: Options
   #logBytes = 0
   #height = 0
-  #chunkCount = 0
+  #newest: Snapshot | undefined
+  /** The stable one before the last: it and all after it are kept. */
+  #floor = 0
+  #stable = 0
+  #waiting: Job | undefined
+  #work: Promise<void> | undefined
+  #closed = false
 
-  constructor(options: {
-    readonly crypto: Crypto
-    readonly journal: Journal
-    readonly limits: Limits
-  }) {
-    this.#crypto = options.crypto
-    this.#journal = options.journal
-    this.#limits = options.limits
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  /** The newest on the disk. */
+  get newest(): Snapshot | undefined {
+    return this.#newest
   }
 
   /**
-   * The last one; undefined when there is none yet.
+   * The last one; undefined when there is none yet. What a crash left of unfinished ones goes.
    *
    * @throws SectionError `section/malformed`, JournalError: the journal is damaged.
    */
   async load(): Promise<{ readonly height: number; readonly state: SectionState } | undefined> {
-    const head = await this.#journal.get(headKey)
+    const { crypto, journal } = this.#options
+    const heads = await this.#heads()
+    const head = heads.at(-1)
+    await journal.commit(withoutUnfinished(heads.map(({ place }) => place.height)))
     if (head === undefined) return undefined
-    const { height, count } = decode(head, (reader) => ({
-      height: reader.u64(),
-      count: reader.u32(),
-    }))
-    assert(count <= chunkCountMax, 'snapshots are written within their limit')
-    const chunks: Uint8Array[] = []
-    for (let index = 0; index < count; index++) {
-      const chunk = await this.#journal.get(chunkKey(index))
+    const { height } = head.place
+    const { chunks } = decodeManifest(head.manifest)
+    const found: Uint8Array[] = []
+    for (const index of chunks.keys()) {
+      const chunk = await journal.get(chunkKey(height, index))
       if (chunk === undefined) {
         const what = 'a chunk of the snapshot is gone'
         throw new SectionError('section/malformed', what, { what })
       }
-      chunks.push(chunk)
+      found.push(chunk)
     }
     this.#height = height
-    this.#chunkCount = count
-    return { height, state: decodeState(this.#crypto, chunks) }
+    this.#newest = { ...head.place, state: stateNameOf(crypto, head.manifest) }
+    return { height, state: decodeState(crypto, found) }
   }
 
-  /** The writes of a snapshot, when one is due after this height; else none. */
-  writesAt(height: number, state: SectionState, logBytes: number): JournalWrite[] {
-    this.#logBytes += logBytes
-    const { snapshotHeights, snapshotLogBytes } = this.#limits
-    const isDue = this.#logBytes >= snapshotLogBytes || height - this.#height >= snapshotHeights
-    if (!isDue) return []
-    const chunks = encodeState(state)
-    assert(chunks.length <= chunkCountMax, 'a state is bounded by the limits of the section')
-    const writes: JournalWrite[] = chunks.map((value, index) => {
-      return { kind: 'put', key: chunkKey(index), value }
-    })
-    if (this.#chunkCount > chunks.length) {
-      const [from, to] = [chunkKey(chunks.length), chunkKey(this.#chunkCount)]
-      writes.push({ kind: 'deleteRange', from, to })
-    }
-    const value = encode((writer) => writer.u64(height).u32(chunks.length))
-    writes.push({ kind: 'put', key: headKey, value })
+  async #heads(): Promise<Head[]> {
+    const range = { from: headsFrom, to: headsTo, countMax: headCountMax }
+    return (await this.#options.journal.range(range)).map(({ value }: JournalEntry) =>
+      decodeHead(value),
+    )
+  }
+
+  /** True if the state after this height is to be written; `endsEpoch` says so in any case. */
+  isDue(
+    height: number,
+    executed: { readonly logBytes: number; readonly endsEpoch: boolean },
+  ): boolean {
+    this.#logBytes += executed.logBytes
+    const { snapshotHeights, snapshotLogBytes } = this.#options.limits
+    const isLong = this.#logBytes >= snapshotLogBytes || height - this.#height >= snapshotHeights
+    if (!isLong && !executed.endsEpoch) return false
     this.#logBytes = 0
     this.#height = height
-    this.#chunkCount = chunks.length
-    return writes
+    return true
   }
+
+  /** Begin to write one, after the one that is under way; of two that wait, only the newer. */
+  write(place: Place, state: SectionState): void {
+    if (this.#closed) return
+    this.#waiting = { place, state }
+    this.#work ??= this.#writeAll().then(
+      () => {
+        this.#work = undefined
+      },
+      (error: unknown) => {
+        if (!this.#closed) this.#options.onFailed(error)
+      },
+    )
+  }
+
+  async #writeAll(): Promise<void> {
+    for (;;) {
+      const job = this.#waiting
+      if (job === undefined) return
+      this.#waiting = undefined
+      await this.#writeOne(job)
+    }
+  }
+
+  async #writeOne({ place, state }: Job): Promise<void> {
+    const { crypto, journal, onSnapshot } = this.#options
+    const { height } = place
+    const chunks: Digest[] = []
+    for (const chunk of stateChunks(state)) {
+      const key = chunkKey(height, chunks.length)
+      chunks.push(chunkHashOf(crypto, chunk))
+      await journal.commit([{ kind: 'put', key, value: chunk }])
+      if (this.#closed) return
+    }
+    const manifest = encodeManifest({ height, stateRoot: stateRoot(crypto, state), chunks })
+    await journal.commit([headWrite({ place, manifest })])
+    if (this.#closed) return
+    this.#newest = { ...place, state: stateNameOf(crypto, manifest) }
+    onSnapshot(this.#newest)
+    await this.#clear()
+  }
+
+  /** A quorum vouches for this height: what is older than the stable one before is not needed. */
+  onStable(height: number): void {
+    if (height <= this.#stable) return
+    this.#floor = this.#stable
+    this.#stable = height
+  }
+
+  async #clear(): Promise<void> {
+    const newest = this.#newest?.height ?? 0
+    const upTo = Math.min(this.#floor, newest)
+    const old = (await this.#heads()).map(({ place }) => place.height).filter((one) => one < upTo)
+    if (old.length > 0 && !this.#closed) await this.#options.journal.commit(old.flatMap(removal))
+  }
+
+  /** The encoded manifest of a kept snapshot. */
+  async manifest(height: number): Promise<Uint8Array | undefined> {
+    const head = await this.#options.journal.get(headKey(height))
+    return head === undefined ? undefined : decodeHead(head).manifest
+  }
+
+  /** A chunk of a kept snapshot. */
+  async chunk(height: number, index: number): Promise<Uint8Array | undefined> {
+    return this.#options.journal.get(chunkKey(height, index))
+  }
+
+  /**
+   * The chunks of this height are about to be fetched: one of our own that stands there, and
+   * differs, must not look whole in between.
+   */
+  async begin(height: number): Promise<void> {
+    await this.#options.journal.commit(removal(height))
+  }
+
+  /** Keep a chunk of a snapshot that is being fetched. */
+  async keep(height: number, index: number, chunk: Uint8Array): Promise<void> {
+    await this.#options.journal.commit([
+      { kind: 'put', key: chunkKey(height, index), value: chunk },
+    ])
+  }
+
+  /** Writes that make fetched chunks the newest snapshot, and all others go. */
+  async install(place: Place, manifest: Manifest): Promise<JournalWrite[]> {
+    const others = (await this.#heads()).map((head) => head.place.height)
+    const old = others.filter((height) => height !== place.height)
+    return [...old.flatMap(removal), headWrite({ place, manifest: encodeManifest(manifest) })]
+  }
+
+  /** The writes of `install` are durable. */
+  installed(snapshot: Snapshot): void {
+    this.#newest = snapshot
+    this.#height = snapshot.height
+    this.#logBytes = 0
+    this.#waiting = undefined
+    this.#floor = snapshot.height
+    this.#stable = snapshot.height
+  }
+
+  /** Nothing is begun any more; resolves when what is under way has ended. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#waiting = undefined
+    await this.#work
+  }
+}
+
+const headWrite = (head: Head): JournalWrite => ({
+  kind: 'put',
+  key: headKey(head.place.height),
+  value: encodeHead(head),
+})
+
+/** A head goes with its chunks, in one commit. */
+const removal = (height: number): JournalWrite[] => [
+  { kind: 'delete', key: headKey(height) },
+  { kind: 'deleteRange', from: chunkKey(height, 0), to: chunkKey(height + 1, 0) },
+]
+
+/** Chunks between those of finished snapshots. */
+function withoutUnfinished(heights: readonly number[]): JournalWrite[] {
+  const writes: JournalWrite[] = []
+  let from = chunksFrom
+  for (const height of heights) {
+    const to = chunkKey(height, 0)
+    if (compareBytes(from, to) < 0) writes.push({ kind: 'deleteRange', from, to })
+    from = chunkKey(height + 1, 0)
+  }
+  writes.push({ kind: 'deleteRange', from, to: utf8('group/snapshot-chunk0') })
+  return writes
 }

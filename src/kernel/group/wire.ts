@@ -14,7 +14,18 @@ import {
 import type { AddedList } from './interface.ts'
 import { listHeightsMax, messageBytesMax } from './limits.ts'
 
-const Kind = { Submit: 1, Read: 2, Page: 3, Added: 4 } as const
+/** A readmission has 265. */
+const readmissionBytesMax = 1_024
+
+const Kind = {
+  Submit: 1,
+  Read: 2,
+  Page: 3,
+  Added: 4,
+  Manifest: 5,
+  Chunk: 6,
+  Readmit: 7,
+} as const
 
 export type GroupRequest =
   | { readonly kind: 'submit'; readonly batch: Uint8Array }
@@ -22,6 +33,10 @@ export type GroupRequest =
   | { readonly kind: 'read'; readonly queries: readonly Query[]; readonly atHeight: number }
   | { readonly kind: 'page'; readonly page: PageRequest }
   | { readonly kind: 'added'; readonly fromHeight: number; readonly countMax: number }
+  | { readonly kind: 'manifest'; readonly height: number }
+  | { readonly kind: 'chunk'; readonly height: number; readonly index: number }
+  /** An encoded readmission, to be ordered. */
+  | { readonly kind: 'readmit'; readonly item: Uint8Array }
 
 export function encodeGroupRequest(request: GroupRequest): Uint8Array {
   return encode((writer) => {
@@ -34,6 +49,12 @@ export function encodeGroupRequest(request: GroupRequest): Uint8Array {
         return writer.u8(Kind.Page).blob(encodePageRequest(request.page))
       case 'added':
         return writer.u8(Kind.Added).u64(request.fromHeight).u32(request.countMax)
+      case 'manifest':
+        return writer.u8(Kind.Manifest).u64(request.height)
+      case 'chunk':
+        return writer.u8(Kind.Chunk).u64(request.height).u32(request.index)
+      case 'readmit':
+        return writer.u8(Kind.Readmit).blob(request.item)
     }
   })
 }
@@ -52,6 +73,12 @@ export function decodeGroupRequest(bytes: Uint8Array): GroupRequest {
         return { kind: 'page', page: decodePageRequest(reader.blob(messageBytesMax)) }
       case Kind.Added:
         return { kind: 'added', fromHeight: reader.u64(), countMax: reader.u32() }
+      case Kind.Manifest:
+        return { kind: 'manifest', height: reader.u64() }
+      case Kind.Chunk:
+        return { kind: 'chunk', height: reader.u64(), index: reader.u32() }
+      case Kind.Readmit:
+        return { kind: 'readmit', item: reader.blob(readmissionBytesMax) }
     }
   })
 }

@@ -323,8 +323,10 @@ export class Files {
         }
         const operation = await build(state)
         if (operation === undefined) return state
-        const next = judge(await call.submit([operation], change.request))
-        if (next === 'done') return await this.#reload(change.object, call)
+        const result = await call.submit([operation], change.request)
+        const next = judge(result)
+        const seq = result.ok ? (result.seqs[0] ?? 0) : 0
+        if (next === 'done') return await this.#reload(change.object, seq, call)
         if (next === 'fold') await this.fold(state, call)
         else endTurn ??= await this.#turns.take(change.object, call.signal)
       }
@@ -334,10 +336,20 @@ export class Files {
     throw new ObjectError(ObjectCode.Conflict, 'other writers were faster, again and again', {})
   }
 
-  /** The file after a change. When that fails the change stands all the same. */
-  async #reload(object: ObjectId, call: ObjectCall): Promise<FileState> {
+  /**
+   * The file as the change with `seq` left it, whatever others have changed since: a condition on
+   * what the application is told must not hold for what it has never seen. (When the log was folded
+   * beyond it, size and times are later ones.) When it cannot be read the change stands all the
+   * same.
+   */
+  async #reload(object: ObjectId, seq: number, call: ObjectCall): Promise<FileState> {
     try {
-      return await this.load(object, call)
+      const state = await this.load(object, call)
+      const { view, keys } = state
+      if (view.seq <= seq) return state
+      if (view.baseSeq > seq) return { ...state, view: { ...view, seq } }
+      const deltas = view.deltas.filter((delta) => delta.seq <= seq)
+      return fileStateOf(this.#options.crypto, { ...view, seq, deltas }, keys)
     } catch (error) {
       if (!isUnosysError(error)) throw error
       const message = 'the change was made, and what it made could not be read'

@@ -1,5 +1,5 @@
 /** Encodings of commands, signed batches and results, and the stateless check of a batch. @pure */
-import { decode, encode, type Reader, type Writer } from '../../base/codec.ts'
+import { decode, encode, Reader, type Writer } from '../../base/codec.ts'
 import {
   type Digest,
   digestBytes,
@@ -13,6 +13,7 @@ import { type Crypto, type KeyPair, signatureBytes } from '../../ports/crypto.ts
 import { leafCountOf } from './codec-block.ts'
 import { readOperation, writeOperation } from './codec-operation.ts'
 import { type Command, type CommandResult, RejectCode, type SignedBatch } from './interface.ts'
+import { ItemKind } from './item-kind.ts'
 import {
   batchBytesMax,
   commandsPerBatchMax,
@@ -22,6 +23,7 @@ import {
 import { batchBytesToSign, commandHash, sessionIdOfKey } from './signing.ts'
 
 const publicKeyBytes = 32
+const itemKindBytes = 1
 
 export const encodeCommand = (command: Command): Uint8Array =>
   encode((writer) => {
@@ -53,16 +55,21 @@ export function encodeSignedBatch(batch: SignedBatch): Uint8Array {
   const commands = batch.commands.map(encodeCommand)
   const bytes = commands.reduce((sum, command) => sum + command.length + 4, 256)
   return encode((writer) => {
-    writer.hex(batch.session).fixed(batch.sessionKey)
+    writer.u8(ItemKind.Batch).hex(batch.session).fixed(batch.sessionKey)
     writer.list(commands, (inner, command) => inner.blob(command))
     writer.fixed(batch.signature)
   }, bytes)
 }
 
+/** The session of an encoded batch, without decoding the rest. @throws CodecError */
+export const sessionOfBatch = (bytes: Uint8Array): SessionId =>
+  new Reader(bytes.subarray(itemKindBytes)).hex(sessionIdBytes) as SessionId
+
 /** @throws CodecError */
 export function decodeSignedBatch(bytes: Uint8Array): ExecutableBatch {
   return decode(bytes, (reader) => {
     if (bytes.length > batchBytesMax) reader.refuse('batch too long')
+    if (reader.u8() !== ItemKind.Batch) reader.refuse('not a batch')
     const session = reader.hex(sessionIdBytes) as SessionId
     const sessionKey = reader.fixed(publicKeyBytes).slice()
     const encodedCommands = reader.list(commandsPerBatchMax, (inner) => inner.blob(batchBytesMax))

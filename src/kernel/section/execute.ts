@@ -24,6 +24,7 @@ import { replace } from './operations/replace.ts'
 import { openSession } from './operations/session.ts'
 import { stage } from './operations/stage.ts'
 import { unlink } from './operations/unlink.ts'
+import { type Readmission, readmit } from './readmission.ts'
 import { isOpening, liveSession, recallSequence, withResult, withSession } from './sessions.ts'
 import type { SectionState, SessionState } from './state.ts'
 import type { Execution, Outcome, PlacedBlock, Reject, Turn } from './turn.ts'
@@ -34,6 +35,8 @@ export type ExecutionBlock = {
   readonly height: number
   readonly timeMs: number
   readonly batches: readonly ExecutableBatch[]
+  /** Executed after the batches, in order. */
+  readonly readmissions?: readonly Readmission[]
 }
 
 export type ExecutionOutcome = {
@@ -42,6 +45,8 @@ export type ExecutionOutcome = {
   readonly results: readonly (readonly CommandResult[])[]
   /** Blocks that became part of the world at this height: what their holders must have. */
   readonly added: readonly PlacedBlock[]
+  /** True if a member was readmitted: the consensus epoch ends with this block. */
+  readonly endsEpoch: boolean
 }
 
 export type ExecutionEnvironment = {
@@ -68,7 +73,9 @@ export function execute(
     ),
   )
   const results = block.batches.map((batch) => run.batch(batch))
-  return { state: run.state, results, added: run.added }
+  const readmitted = (block.readmissions ?? []).reduce(readmit, run.state)
+  const endsEpoch = readmitted !== run.state
+  return { state: readmitted, results, added: run.added, endsEpoch }
 }
 
 class BlockRun {

@@ -7,6 +7,7 @@ import { compareText } from '../../base/bytes.ts'
 import {
   type Digest,
   digestOf,
+  type NodeId,
   type ObjectId,
   type PrincipalId,
   tagOf,
@@ -32,6 +33,13 @@ export const neverExpiresMs: number = Number.MAX_SAFE_INTEGER
 export const worldIdOf = (crypto: Crypto, genesis: Genesis): WorldId =>
   worldIdOfBytes(crypto, encodeGenesis(genesis))
 
+const firstConsensusEpoch = 1
+
+const votersOf = (genesis: Genesis): { node: NodeId; consensusKey: Uint8Array }[] =>
+  genesis.members
+    .filter(({ role }) => role === 'member')
+    .map(({ node, consensusKey }) => ({ node, consensusKey }))
+
 /**
  * The group's configuration of consensus epoch 1; the log is named by the world, and builds on it.
  */
@@ -39,10 +47,8 @@ export function consensusConfigOf(crypto: Crypto, genesis: Genesis): ConsensusCo
   const world: Digest = digestOf(worldIdOf(crypto, genesis))
   return {
     group: world,
-    epoch: 1,
-    members: genesis.members
-      .filter(({ role }) => role === 'member')
-      .map(({ node, consensusKey }) => ({ node, consensusKey })),
+    epoch: firstConsensusEpoch,
+    members: votersOf(genesis),
     genesis: world,
   }
 }
@@ -82,6 +88,10 @@ export function initialState(crypto: Crypto, genesis: Genesis): SectionState {
     height: 0,
     effectiveMs: genesis.createdMs,
     freedBytes: 0,
+    consensus: {
+      epoch: firstConsensusEpoch,
+      members: votersOf(genesis).map((member) => ({ ...member, sinceMs: 0 })),
+    },
     epochs: [epoch],
     objects,
     domains,

@@ -16,6 +16,7 @@ export {
 } from './codec-operation.ts'
 export * from './codec-query.ts'
 export { readEntry, readObjectView, writeEntry, writeObjectView } from './codec-view.ts'
+export type { ConsensusState, MemberKey } from './consensus-state.ts'
 export { derivedRoot } from './derived.ts'
 export * from './errors.ts'
 export {
@@ -28,10 +29,19 @@ export * from './genesis.ts'
 export { decodeGenesis, encodeGenesis } from './genesis-codec.ts'
 export type * from './genesis-interface.ts'
 export * from './interface.ts'
+export { ItemKind } from './item-kind.ts'
 export * from './limits.ts'
 export { firstSeq } from './operations/create.ts'
+export { openerOf } from './operations/session.ts'
 export { page, verifyPage } from './page.ts'
 export { answer, asksToCompact, viewOf } from './query.ts'
+export {
+  decodeReadmission,
+  encodeReadmission,
+  isReadmissionSigned,
+  type Readmission,
+  signReadmission,
+} from './readmission.ts'
 export { recallResults } from './sessions.ts'
 export * from './signing.ts'
 export { decodeState } from './snapshot-read.ts'

@@ -129,6 +129,13 @@ export const proofBytesMax = 32 * 1024
 /** One chunk of a snapshot. Bytes. */
 export const chunkBytesMax = 1024 * 1024
 
+// Consensus epochs
+
+/**
+ * Between two readmissions of one member: each begins an epoch, and a liar may ask for many.
+ */
+export const readmissionGapMs = 60_000
+
 assert(
   addedPerStageMax * 74 + 128 * 1024 < batchBytesMax,
   'the largest stage fits into a batch, with 128 KiB of receipts',

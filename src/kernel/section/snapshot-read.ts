@@ -24,6 +24,7 @@ import { readResult } from './codec-batch.ts'
 import { addedBlockBytes, ownBlob, readBaseRoot } from './codec-block.ts'
 import { readKind, readObject, readReplicas, readTag } from './codec-operation.ts'
 import { readDelta, readDomain, readEntry, readPrincipal, readPrincipalId } from './codec-view.ts'
+import { readConsensusState } from './consensus-state.ts'
 import {
   addedPerStageMax,
   attributesBytesMax,
@@ -207,10 +208,11 @@ function readHeader(reader: Reader, crypto: Crypto): SectionState {
   const height = reader.u64()
   const effectiveMs = reader.u64()
   const freedBytes = reader.u64()
+  const consensus = readConsensusState(reader)
   const epochs = reader.list(epochsMax, readEpoch)
   if (epochs.length === 0) reader.refuse('no placement epoch')
   return {
-    ...{ world, protocol, rootDirectory, height, effectiveMs, freedBytes, epochs },
+    ...{ world, protocol, rootDirectory, height, effectiveMs, freedBytes, consensus, epochs },
     objects: emptyMaps.objects,
     domains: emptyMaps.domains,
     principals: emptyMaps.principals,

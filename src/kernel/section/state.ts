@@ -21,6 +21,7 @@ import type {
 } from '../../base/ids.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { Placement, PlacementEpoch } from '../placement/index.ts'
+import { type ConsensusState, writeConsensusState } from './consensus-state.ts'
 import type { ExpiryKey } from './expiry-key.ts'
 import type {
   BaseRoot,
@@ -131,6 +132,7 @@ export type SectionState = {
   readonly effectiveMs: number
   /** Sealed bytes of blocks that no object names any more, one copy of each. */
   readonly freedBytes: number
+  readonly consensus: ConsensusState
   /** Placement epochs in force, oldest first. */
   readonly epochs: readonly PlacementEpoch[]
   readonly objects: MerkleMap<ObjectId, ObjectState>
@@ -166,6 +168,7 @@ export function earliestExpiryMs(state: SectionState): number | undefined {
 export function writeStateHeader(writer: Writer, state: SectionState): void {
   writer.hex(state.world).u32(state.protocol).hex(state.rootDirectory)
   writer.u64(state.height).u64(state.effectiveMs).u64(state.freedBytes)
+  writeConsensusState(writer, state.consensus)
   writer.list(state.epochs, (inner, epoch) => {
     inner.u32(epoch.epoch).list(epoch.members, (last, member) => {
       last.hex(member.node).u8(member.weight)

@@ -1,3 +1,3 @@
 export * from './interface.ts'
 export * from './limits.ts'
-export { createTrust } from './trust.ts'
+export { openTrust } from './trust.ts'

@@ -30,6 +30,8 @@ export type Fault = {
   readonly about: string
   /** The peer's signed statement, encoded by the layer that reports; kept for judging. */
   readonly evidence?: Uint8Array
+  /** The evidence is whole: anybody can judge it, offline. It is kept over restarts. */
+  readonly isProof?: boolean
 }
 
 export type PeerFaults = {
@@ -38,10 +40,13 @@ export type PeerFaults = {
 }
 
 export interface Trust {
-  /** Count a fault, keep its evidence (bounded, newest kept) and tell the operator's log. */
+  /**
+   * Count a fault, keep its evidence (bounded, newest kept) and tell the operator's log. A proof is
+   * kept for good: the first of each matter, a few of each peer.
+   */
   report(fault: Fault): void
-  /** Peers with at least one fault since start, sorted by node id. */
+  /** Peers with at least one fault since start, or a proof of before; sorted by node id. */
   faults(): readonly PeerFaults[]
-  /** Kept evidence of a peer, oldest first. */
+  /** Kept evidence of a peer, proofs first, each oldest first. */
   evidenceOf(peer: NodeId): readonly Fault[]
 }

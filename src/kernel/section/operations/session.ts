@@ -3,7 +3,9 @@
  * @pure
  */
 import { equalBytes } from '../../../base/bytes.ts'
-import { actorOf } from '../access.ts'
+import type { PrincipalId } from '../../../base/ids.ts'
+import type { Crypto } from '../../../ports/crypto.ts'
+import { type Actor, actorOf } from '../access.ts'
 import { accountOf, withAccount } from '../accounts.ts'
 import { type Operation, RejectCode, type SignedBatch } from '../interface.ts'
 import { sessionLifeMaxMs, sessionsMax, sessionsPerPrincipalMax } from '../limits.ts'
@@ -33,14 +35,35 @@ export function openSession(
   const lifeMs = expiryMs - state.effectiveMs
   if (lifeMs <= 0) return reject(RejectCode.Session)
   if (lifeMs > sessionLifeMaxMs) return reject(RejectCode.Invalid)
-  const bytes = sessionCertificateBytesToSign({ world: state.world, sessionKey, expiryMs })
-  const { signKey } = actor.principal
-  if (!execution.crypto.verify(signKey, bytes, operation.certificate))
-    return reject(RejectCode.Denied)
+  if (!isCertified(execution.crypto, state, operation, actor)) return reject(RejectCode.Denied)
   if (live !== undefined) {
     return live.principal === principal ? renewed(state, live, expiryMs) : reject(RejectCode.Denied)
   }
   return opened(state, { session: batch.session, principal, expiryMs })
+}
+
+function isCertified(
+  crypto: Crypto,
+  state: SectionState,
+  { certificate, expiryMs, sessionKey }: SessionOperation,
+  { principal }: Actor,
+): boolean {
+  const bytes = sessionCertificateBytesToSign({ world: state.world, sessionKey, expiryMs })
+  return crypto.verify(principal.signKey, bytes, certificate)
+}
+
+/** Who vouches for a batch that opens its session; undefined when nobody does. */
+export function openerOf(
+  crypto: Crypto,
+  state: SectionState,
+  batch: SignedBatch,
+): PrincipalId | undefined {
+  const [operation] = batch.commands[0]?.operations ?? []
+  if (operation?.op !== 'session') return undefined
+  if (!equalBytes(operation.sessionKey, batch.sessionKey)) return undefined
+  const actor = actorOf(state, operation.principal)
+  if (actor === undefined || !isCertified(crypto, state, operation, actor)) return undefined
+  return operation.principal
 }
 
 function opened(

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { contentOf, writtenIn } from './world-clients.ts'
+import { concat } from '../base/bytes.ts'
+import { contentOf, recordBytes, recordOf, recordsIn, writtenIn } from './world-contents.ts'
 
 test('a content says which write it is, and any other byte in it shows', () => {
   const value = fc.stringMatching(/^[a-z0-9.-]{1,20}$/)
@@ -33,4 +34,12 @@ test('a mixture of two writes, a shorter and a longer one are none', () => {
   assert.equal(writtenIn(a.subarray(0, 8_192)), undefined)
   assert.equal(writtenIn(new Uint8Array([...a, 0])), undefined)
   assert.equal(writtenIn(new Uint8Array(0)), undefined)
+})
+
+test('records are of one length and come out as they went in', () => {
+  assert.equal(recordOf('client-1.14').length, recordBytes)
+  const log = concat(['a', 'client-2.3'].map(recordOf))
+  assert.deepEqual(recordsIn(log), ['a', 'client-2.3'])
+  assert.equal(recordsIn(log.subarray(1)), undefined)
+  assert.equal(recordsIn(new Uint8Array(recordBytes)), undefined)
 })

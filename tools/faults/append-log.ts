@@ -4,7 +4,7 @@
  *
  * @pure
  */
-import { fromUtf8, utf8 } from '../base/bytes.ts'
+import { fromUtf8, utf8 } from '../../src/base/bytes.ts'
 
 export const recordBytes = 32
 

@@ -1,0 +1,183 @@
+/**
+ * `npm run bench -- consensus`: small strong writes (256 B) and linearizable reads over real
+ * Processors on this machine: their own processes, sockets and disks. Once as an application sees
+ * them, over HTTP; once at the group, without files and HTTP; and what one process can do that
+ * only makes each message durable and sends it back.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type ConsensusLine, consensusTable, lineText } from './consensus-lines.ts'
+import { type Measured, startEcho, startGroup, startHttp } from './consensus-worlds.ts'
+import type { GroupJob } from './group-jobs.ts'
+import { fixed } from './lines.ts'
+import { cpuMsOf, type Run, runOf } from './measure.ts'
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    members: { type: 'string' },
+    clients: { type: 'string' },
+    level: { type: 'string', default: 'group,http' },
+    seconds: { type: 'string' },
+    dir: { type: 'string', default: tmpdir() },
+    'no-faults': { type: 'boolean', default: false },
+    'node-flag': { type: 'string', multiple: true, default: [] as string[] },
+  },
+})
+const { quick } = options
+const numbers = (text: string): readonly number[] => text.split(',').map(Number)
+const memberCounts = numbers(options.members ?? (quick ? '4' : '4,7'))
+const clientCounts = numbers(options.clients ?? (quick ? '1,64' : '1,16,64,256'))
+const ms = Number(options.seconds ?? (quick ? 2 : 5)) * 1_000
+const faultyClients = 64
+/** Links notice a silent peer after two seconds. */
+const noticeMs = 3_500
+const folder = mkdtempSync(join(options.dir, 'unosys-consensus-'))
+const lines: ConsensusLine[] = []
+const notes: string[] = []
+
+const pause = (delayMs: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, delayMs))
+
+function add(line: ConsensusLine): void {
+  lines.push(line)
+  process.stderr.write(`${lineText(line)}\n`)
+}
+
+function note(text: string): void {
+  notes.push(text)
+  process.stderr.write(`${text}\n`)
+}
+
+const counted = [
+  'links.sent_messages',
+  'links.sent_envelopes',
+  'disk.syncs_total',
+  'journal.syncs_total',
+]
+
+/** What the Processors that are not stopped counted so far. */
+async function countsOf(world: Measured, stopped: number): Promise<readonly number[]> {
+  const live = world.processors.slice(0, world.processors.length - stopped)
+  const all = await Promise.all(live.map((processor) => world.countsOf(processor)))
+  return counted.map((name) => all.reduce((sum, counts) => sum + (counts[name] ?? 0), 0))
+}
+
+async function measure(
+  world: Measured,
+  order: {
+    readonly job: GroupJob
+    readonly clients: number
+    readonly stopped: number
+    readonly faulty?: string
+  },
+): Promise<Run> {
+  const { job, clients, stopped } = order
+  const pids = world.processors.map(({ pid }) => pid)
+  const before = await countsOf(world, stopped)
+  const cpuBefore = cpuMsOf(pids)
+  const timed = await world.run({ job, clients, ms })
+  const run = runOf({ ...timed, cpuMs: cpuMsOf(pids) - cpuBefore })
+  const after = await countsOf(world, stopped)
+  const [messages = 0, envelopes = 0, disk = 0, journal = 0] = after.map(
+    (count, index) => (count - (before[index] ?? 0)) / run.count,
+  )
+  add({
+    level: world.level,
+    members: world.processors.length,
+    faulty: order.faulty ?? (stopped === 0 ? '0' : `${stopped} silent`),
+    clients,
+    job,
+    run,
+    perOperation: { messages, envelopes, syncs: disk + journal },
+  })
+  return run
+}
+
+/** Members that stop without a word, links still open at first. */
+async function silence(world: Measured): Promise<void> {
+  const stopped = Math.floor((world.processors.length - 1) / 3)
+  for (const { child } of world.processors.slice(-stopped)) child.kill('SIGSTOP')
+  await pause(noticeMs)
+  for (const job of ['write', 'read'] as const)
+    await measure(world, { job, clients: faultyClients, stopped })
+  for (const { child } of world.processors.slice(-stopped)) child.kill('SIGCONT')
+  await pause(noticeMs)
+}
+
+/** Members whose blocks nobody votes for, and who vote for none: their views are lost. */
+async function lied(nodeCount: number): Promise<void> {
+  const liars = Math.floor((nodeCount - 1) / 3)
+  const at = join(folder, `liars-${nodeCount}`)
+  const world = await startGroup({ folder: at, nodeCount, nodeFlags: options['node-flag'], liars })
+  try {
+    await world.run({ job: 'write', clients: faultyClients, ms })
+    for (const clients of [1, faultyClients])
+      await measure(world, { job: 'write', clients, stopped: 0, faulty: `${liars} lying` })
+  } finally {
+    await world.stop()
+  }
+}
+
+/** Each member leads in its turn, so a killed one is the leader's or about to be. */
+async function killed(world: Measured): Promise<void> {
+  const clients = 16
+  const running = world.run({ job: 'write', clients, ms: 4_000 })
+  await pause(1_500)
+  world.processors.at(-1)?.child.kill('SIGKILL')
+  const { gapMs } = await running
+  const what = `${world.level}, ${world.processors.length} members, ${clients} clients`
+  note(`${what}: longest pause of writes around a member's crash: ${fixed(gapMs)} ms`)
+}
+
+async function floor(): Promise<void> {
+  const echo = await startEcho(join(folder, 'echo'))
+  try {
+    note(`one sync after the other: ${fixed(echo.syncsPerSecond)}/s`)
+    for (const clients of clientCounts) {
+      const before = cpuMsOf([echo.pid])
+      const timed = await echo.run({ clients, ms: Math.min(ms, 2_000) })
+      const run = runOf({ ...timed, cpuMs: cpuMsOf([echo.pid]) - before })
+      add({ level: 'floor', members: 0, faulty: '', clients, job: 'write', run })
+    }
+  } finally {
+    await echo.stop()
+  }
+}
+
+const starts = { group: startGroup, http: startHttp } as const
+
+async function world(level: keyof typeof starts, nodeCount: number): Promise<void> {
+  const nodeFlags = options['node-flag']
+  const at = join(folder, `${level}-${nodeCount}`)
+  const measured = await starts[level]({ folder: at, nodeCount, nodeFlags, liars: 0 })
+  try {
+    // The engine compiles what runs often: not on the account of the first figures.
+    await measured.run({ job: 'write', clients: faultyClients, ms })
+    for (const clients of clientCounts)
+      for (const job of ['write', 'read'] as const)
+        await measure(measured, { job, clients, stopped: 0 })
+    if (options['no-faults']) return
+    await silence(measured)
+    await killed(measured)
+  } finally {
+    await measured.stop()
+  }
+}
+
+await floor()
+for (const level of options.level.split(',')) {
+  if (level !== 'group' && level !== 'http') throw new Error('a level is group or http')
+  for (const members of memberCounts) {
+    await world(level, members)
+    if (level === 'group' && !options['no-faults']) await lied(members)
+  }
+}
+if (options.json) console.log(JSON.stringify({ lines, notes }))
+else console.log([consensusTable(lines), '', ...notes].join('\n'))
+// Only now: removing files makes creating others slow for a minute (docs/performance.md).
+if (!options.keep) rmSync(folder, { recursive: true, force: true })

@@ -1,0 +1,102 @@
+/**
+ * `npm run sim:ci` and `npm run sim:accept`: thousands of seeds, with a record that a stopped run
+ * goes on from, and a summary. See `--help`.
+ */
+import { resolve } from 'node:path'
+import { projectRoot } from '../source/tree.ts'
+import { countBoundaries } from './boundary.ts'
+import { isClean, sourceCommit } from './commit.ts'
+import { runTasks } from './crew.ts'
+import { type ManyOptions, manyHelp, parseManyArguments } from './many-arguments.ts'
+import { UsageError } from './numbers.ts'
+import { type Batch, planOf, scaled, tasksOf } from './plan.ts'
+import { Progress } from './progress.ts'
+import { RecordError, RunRecord } from './record.ts'
+import { resultOf, summaryLines } from './summary.ts'
+
+const exitFailed = 1
+const exitUsage = 2
+const exitInterrupted = 130
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+/** The record to go on with, or a new one. @throws RecordError for one of another plan or commit */
+function openRecord(options: ManyOptions): RunRecord {
+  const path = resolve(projectRoot, options.record)
+  const commit = sourceCommit()
+  const begin = (): RunRecord =>
+    RunRecord.begin(path, { plan: options.plan, commit, startedAt: new Date().toISOString() })
+  if (options.fresh) return begin()
+  const found = RunRecord.read(path)
+  if (found === undefined) return begin()
+  if (found.head.plan !== options.plan)
+    throw new RecordError(`${options.record} is of the plan ${found.head.plan}: name another file`)
+  const isSame = found.head.commit === commit && isClean(commit)
+  if (isSame || options.anyCommit) return found
+  throw new RecordError(
+    `${options.record} holds ${found.outcomes.size} results of ${found.head.commit}, and this is ` +
+      `${commit}.\nBegin anew with --fresh, or mix them with --any-commit.`,
+  )
+}
+
+async function run(options: ManyOptions): Promise<number> {
+  const record = openRecord(options)
+  const { commit } = record.head
+  const plan = scaled(planOf(options.plan, await countBoundaries()), options.divisor)
+  const tasks = plan.flatMap(tasksOf)
+  const left = tasks.filter((task) => !record.has(task))
+  const { jobs } = options
+  say(`Plan ${options.plan}: ${tasks.length} tasks, ${left.length} to do, ${jobs} at once.`)
+  say(`Commit ${commit}. Record: ${record.path}`)
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => stop.abort())
+  const progress = new Progress(tasks.length, tasks.length - left.length, say)
+  await runTasks(left, {
+    jobs,
+    signal: stop.signal,
+    onOutcome: (outcome) => {
+      record.add(outcome)
+      if (outcome.failure !== undefined) say(`\nFAILED at commit ${commit}: ${outcome.failure}\n`)
+      progress.done(outcome)
+    },
+  })
+  progress.stop()
+  return end(plan, record, stop.signal.aborted)
+}
+
+function end(plan: readonly Batch[], record: RunRecord, isStopped: boolean): number {
+  const results = plan.map((batch) => resultOf(batch, record))
+  say('')
+  for (const line of summaryLines(results, record.head)) say(line)
+  const failures = results.flatMap((result) => result.failures)
+  if (failures.length > 0) {
+    say(`\nBroken promises: ${failures.length}`)
+    for (const failure of failures) say(`\n${failure}`)
+  }
+  if (isStopped) {
+    say('\nStopped. The same command goes on from here.')
+    return exitInterrupted
+  }
+  if (failures.length > 0) return exitFailed
+  say('\nEvery promise was kept.')
+  return 0
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const options = parseManyArguments(args)
+    if (!options.help) return await run(options)
+    say(manyHelp)
+    return 0
+  } catch (error) {
+    if (!(error instanceof UsageError) && !(error instanceof RecordError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    if (error instanceof UsageError) process.stderr.write(`\n${manyHelp}\n`)
+    return exitUsage
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2))
