@@ -38,5 +38,19 @@ export const calm: Rule = {
   cut: 0,
 }
 
+/** One rule of several: the longest delay, the highest chance, and whatever one of them says. */
+export function worstOf(changes: readonly Partial<Rule>[]): Rule {
+  const worst = { ...calm }
+  for (const change of changes) {
+    for (const name of Object.keys(calm) as (keyof Rule)[]) {
+      const value = change[name]
+      if (value === undefined) continue
+      if (name === 'stalled' || name === 'swallowed') worst[name] ||= value === true
+      else worst[name] = Math.max(worst[name], Number(value))
+    }
+  }
+  return worst
+}
+
 /** What becomes of a new connection. `silent`: accepted, and then nothing ever comes. */
 export type Door = 'open' | 'refused' | 'silent'

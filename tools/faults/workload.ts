@@ -47,6 +47,7 @@ export class Workload {
   #applications: readonly Application[] = []
   #running: Promise<unknown> = Promise.resolve()
   #startedAtMs = 0
+  #stoppedAtMs: number | undefined
 
   constructor(options: WorkloadOptions) {
     const { world, seed, deadlineMs = deadlineMsDefault, root = '/public/work' } = options
@@ -120,6 +121,7 @@ export class Workload {
   /** Resolves when no call is under way. */
   async stop(): Promise<void> {
     for (const application of this.#applications) application.stop()
+    this.#stoppedAtMs ??= performance.now()
     await this.#running
     await Promise.all([this.#logs.settled(), this.#directories.settled()])
   }
@@ -145,7 +147,8 @@ export class Workload {
   summary(): string {
     const { history, acknowledgedCount } = this
     const { readCount, openCount, refusedCount } = history
-    const pauseMs = history.longestPauseMs(this.#startedAtMs, performance.now())
+    const endMs = this.#stoppedAtMs ?? performance.now()
+    const pauseMs = history.longestPauseMs(this.#startedAtMs, endMs)
     return (
       `${acknowledgedCount} changes acknowledged, ${openCount} open, ${refusedCount} refused, ` +
       `${readCount} reads; longest time without a change ${Math.round(pauseMs)} ms`

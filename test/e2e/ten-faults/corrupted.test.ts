@@ -4,10 +4,11 @@
  * is altered while it is down. Nothing wrong is believed, and everything is mended.
  */
 import assert from 'node:assert/strict'
-import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { SimRandom } from '../../../src/simulator/sim-random.ts'
+import { spoilJournal } from '../../../tools/faults/processor-troubles.ts'
 import { blockFilesOf, changeOneByte, changeOneCharacter } from '../../../tools/tour/block-files.ts'
 import { blocksOf, misplaced } from '../../../tools/tour/block-map.ts'
 import { until } from '../../../tools/tour/until.ts'
@@ -47,23 +48,6 @@ test('C90: fault 9, corrupted: bits turn on all wires and in all block files of 
   })
   await judge(t, work)
 })
-
-/** Turn some bits in the middle of each file of a journal, and leave half a record at its end. */
-function spoilJournal(folder: string, random: SimRandom): string[] {
-  const names = readdirSync(folder).filter((name) => !name.endsWith('-shm'))
-  for (const name of names) {
-    const path = join(folder, name)
-    const bytes = readFileSync(path)
-    const middle = Math.floor(bytes.length / 2)
-    for (let count = 0; count < 5 && bytes.length > 0; count++) {
-      const at = middle + random.below(Math.ceil(bytes.length / 4))
-      bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8))
-    }
-    writeFileSync(path, bytes)
-    if (name.endsWith('-wal')) appendFileSync(path, random.bytes(777))
-  }
-  return names
-}
 
 test('C90: fault 9, corrupted: a journal that was altered while its Processor was down harms nobody else', async (t) => {
   const avoided = new Set<number>()
