@@ -45,6 +45,7 @@ export type PassageOptions = {
   readonly onCut: () => void
 }
 
+type Chance = 'cut' | 'replayed' | 'forged' | 'lost' | 'corrupted' | 'swapped' | 'duplicated'
 type Waiting = { readonly bytes: Buffer; readonly dueMs: number }
 
 export class Passage {
@@ -109,6 +110,7 @@ export class Passage {
       const old = memory.pick(random)
       if (old !== undefined) this.#push(old)
     }
+    if (this.#happens('forged')) this.#push(withPayloadMadeUp(unit, random))
     memory.keep(unit)
     if (this.#happens('lost')) return
     const passing = this.#happens('corrupted') ? withOneBitTurned(unit, random) : unit
@@ -122,7 +124,7 @@ export class Passage {
     this.#swapping = undefined
   }
 
-  #happens(fault: 'cut' | 'replayed' | 'lost' | 'corrupted' | 'swapped' | 'duplicated'): boolean {
+  #happens(fault: Chance): boolean {
     const { rule, random, onFault } = this.#options
     if (!random.happens(rule()[fault])) return false
     onFault(fault)
@@ -164,4 +166,9 @@ function withOneBitTurned({ bytes, payloadAt }: Unit, random: SimRandom): Unit {
   const at = payloadAt + random.below(bytes.length - payloadAt)
   turned[at] = (turned[at] ?? 0) ^ (1 << random.below(8))
   return { bytes: turned, payloadAt }
+}
+
+function withPayloadMadeUp({ bytes, payloadAt }: Unit, random: SimRandom): Unit {
+  const payload = random.bytes(bytes.length - payloadAt)
+  return { bytes: Buffer.concat([bytes.subarray(0, payloadAt), payload]), payloadAt }
 }

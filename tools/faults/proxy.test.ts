@@ -240,6 +240,15 @@ test('replay: bytes of an old connection come into a new one', () =>
     await other.hears('oldnew')
   }))
 
+test('forge: what nobody sent comes, in the form of what was sent', () =>
+  setting(async ({ pair, proxy, say }) => {
+    const [near, far] = await pair()
+    proxy.setRule('out', rule({ forged: 1 }))
+    await say(near, 'true')
+    await until('both come', 5_000, () => far.text.length === 8)
+    assert(far.text.endsWith('true') && !far.text.startsWith('true'), far.text)
+  }))
+
 test('reorder across reconnects: what was sent first comes after what the next connection brings', () =>
   setting(async ({ pair, proxy, accepted, say }) => {
     const [near] = await pair()

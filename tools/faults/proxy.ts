@@ -17,7 +17,8 @@ export type ProxyOptions = {
   readonly random: SimRandom
   /** Units are frames of WebSockets; else chunks as they are read. */
   readonly frames: boolean
-  readonly onBytes?: (direction: Direction, bytes: Uint8Array) => void
+  /** `connection` counts those of this proxy. */
+  readonly onBytes?: (direction: Direction, bytes: Uint8Array, connection: number) => void
 }
 
 const host = '127.0.0.1'
@@ -43,6 +44,7 @@ export class FaultProxy {
   readonly #memories: Record<Direction, Memory> = { out: new Memory(), back: new Memory() }
   readonly #faultCounts = new Map<string, number>()
   #door: Door = 'open'
+  #connectionNumber = 0
 
   private constructor(options: ProxyOptions) {
     this.#options = options
@@ -175,6 +177,7 @@ export class FaultProxy {
 
   #join(near: Socket, far: Socket): void {
     const { frames, random } = this.#options
+    const connection = ++this.#connectionNumber
     const cutter = (): Cutter => (frames ? new FrameCutter() : new ChunkCutter())
     const passage = (direction: Direction, from: Socket, to: Socket): Passage =>
       new Passage({
@@ -184,7 +187,7 @@ export class FaultProxy {
         random,
         memory: this.#memories[direction],
         rule: () => this.#rules[direction],
-        onBytes: (bytes) => this.#options.onBytes?.(direction, bytes),
+        onBytes: (bytes) => this.#options.onBytes?.(direction, bytes, connection),
         onFault: (fault) => this.#count(fault),
         onCut: () => this.#end(crossing),
       })

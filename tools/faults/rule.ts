@@ -17,6 +17,8 @@ export type Rule = {
   readonly swapped: number
   /** A unit of an earlier time, perhaps of an earlier connection, comes first. */
   readonly replayed: number
+  /** One that nobody sent comes first: in form like the next one, and its payload is made up. */
+  readonly forged: number
   /** The connection breaks, and what is on its way is lost. */
   readonly cut: number
 }
@@ -32,7 +34,22 @@ export const calm: Rule = {
   corrupted: 0,
   swapped: 0,
   replayed: 0,
+  forged: 0,
   cut: 0,
+}
+
+/** One rule of several: the longest delay, the highest chance, and whatever one of them says. */
+export function worstOf(changes: readonly Partial<Rule>[]): Rule {
+  const worst = { ...calm }
+  for (const change of changes) {
+    for (const name of Object.keys(calm) as (keyof Rule)[]) {
+      const value = change[name]
+      if (value === undefined) continue
+      if (name === 'stalled' || name === 'swallowed') worst[name] ||= value === true
+      else worst[name] = Math.max(worst[name], Number(value))
+    }
+  }
+  return worst
 }
 
 /** What becomes of a new connection. `silent`: accepted, and then nothing ever comes. */

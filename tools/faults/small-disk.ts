@@ -3,9 +3,11 @@ import { execFileSync } from 'node:child_process'
 import {
   closeSync,
   cpSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
+  renameSync,
   rmSync,
   statfsSync,
   writeSync,
@@ -48,20 +50,21 @@ export type SmallDisk = {
   readonly fill: (leaveBytes: number) => void
   /** Make room again. */
   readonly empty: () => void
-  /** Nobody may use it any more: all that is on it is gone. */
-  readonly release: () => void
+  /**
+   * Nobody may use it any more.
+   *
+   * @param keep put what is on it into the folder as it was before; else it is gone.
+   */
+  readonly release: (keep?: boolean) => void
 }
 
 /** Put a folder, with what is in it, on a disk of so many bytes. Nobody may use it yet. */
 export function putOnSmallDisk(folder: string, bytes: number): SmallDisk {
   const aside = mkdtempSync(join(tmpdir(), 'unosys-aside-'))
   try {
-    cpSync(folder, aside, { recursive: true, preserveTimestamps: true })
+    copyInto(folder, aside)
     mount(folder, bytes)
-    // Modes are kept by copying file by file: keys stay their owner's alone.
-    for (const name of readdirSync(aside)) {
-      cpSync(join(aside, name), join(folder, name), { recursive: true, preserveTimestamps: true })
-    }
+    copyInto(aside, folder)
   } finally {
     rmSync(aside, { recursive: true })
   }
@@ -69,8 +72,26 @@ export function putOnSmallDisk(folder: string, bytes: number): SmallDisk {
   return {
     fill: (leaveBytes) => fillUp(ballast, leaveBytes),
     empty: () => rmSync(ballast, { force: true }),
-    release: () => unmount(folder),
+    release: (keep = false) => (keep ? carryBack(folder) : unmount(folder)),
   }
+}
+
+/** Modes are kept by copying file by file: keys stay their owner's alone. */
+function copyInto(from: string, to: string): void {
+  for (const name of readdirSync(from)) {
+    cpSync(join(from, name), join(to, name), { recursive: true, preserveTimestamps: true })
+  }
+}
+
+function carryBack(folder: string): void {
+  rmSync(join(folder, ballastName), { force: true })
+  const aside = `${folder}.aside`
+  mkdirSync(aside, { mode: 0o700 })
+  copyInto(folder, aside)
+  unmount(folder)
+  // What was there before it was put on the small disk is older.
+  rmSync(folder, { recursive: true })
+  renameSync(aside, folder)
 }
 
 function fillUp(path: string, leaveBytes: number): void {

@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SimRandom } from '../../src/simulator/sim-random.ts'
 import { FaultProxy } from './proxy.ts'
-import { calm, type Door, type Rule } from './rule.ts'
+import { type Door, type Rule, worstOf } from './rule.ts'
 
 /** Whose bytes go to whom: numbers of Processors. */
 export type Way = { readonly from: number; readonly to: number }
@@ -19,8 +19,11 @@ export type WiresOptions = {
   readonly worldFolder: string
   readonly seed: number
   /** Hears all bytes as they are sent. */
-  readonly onBytes?: (way: Way, bytes: Uint8Array) => void
+  readonly onBytes?: (heard: Heard, bytes: Uint8Array) => void
 }
+
+/** Who says it to whom, on which of the connections that `dialler` has opened to the other. */
+export type Heard = Way & { readonly dialler: number; readonly connection: number }
 
 type Peer = { readonly n: number; address: string }
 type Config = { readonly n: number; readonly linkAddress: string; readonly peers: Peer[] }
@@ -29,6 +32,8 @@ type Wire = { readonly dialler: number; readonly target: number; readonly proxy:
 
 export class Wires {
   readonly #wires: Wire[] = []
+  /** What is set, by origin and way. */
+  readonly #layers = new Map<string, Map<string, Partial<Rule>>>()
   readonly numbers: readonly number[]
 
   private constructor(numbers: readonly number[]) {
@@ -51,9 +56,9 @@ export class Wires {
           target: { host, port: Number(port) },
           random: random.fork(`${n}-${peer.n}`),
           frames: true,
-          onBytes: (direction, bytes) => {
-            const way = { from: n, to: peer.n }
-            onBytes?.(direction === 'out' ? way : { from: peer.n, to: n }, bytes)
+          onBytes: (direction, bytes, connection) => {
+            const way = direction === 'out' ? { from: n, to: peer.n } : { from: peer.n, to: n }
+            onBytes?.({ ...way, dialler: n, connection }, bytes)
           },
         })
         wires.#wires.push({ dialler: n, target: peer.n, proxy })
@@ -72,10 +77,28 @@ export class Wires {
     })
   }
 
-  /** For the bytes of these ways, from now on; `change` is laid over a calm wire. */
-  set(ways: readonly Way[], change: Partial<Rule>): void {
-    const rule = { ...calm, ...change }
+  /**
+   * For the bytes of these ways, from now on; `change` is laid over a calm wire.
+   *
+   * @param layer troubles of different origin do not undo each other: the worst holds.
+   */
+  set(ways: readonly Way[], change: Partial<Rule>, layer = ''): void {
+    const changes = this.#layers.get(layer) ?? new Map<string, Partial<Rule>>()
+    this.#layers.set(layer, changes)
+    for (const way of ways) changes.set(`${way.from}-${way.to}`, change)
+    this.#apply(ways)
+  }
+
+  /** What one origin has set is over. */
+  lift(layer: string): void {
+    this.#layers.delete(layer)
+    this.#apply(this.ways())
+  }
+
+  #apply(ways: readonly Way[]): void {
     for (const { from, to } of ways) {
+      const changes = [...this.#layers.values()].map((layer) => layer.get(`${from}-${to}`) ?? {})
+      const rule = worstOf(changes)
       for (const { dialler, target, proxy } of this.#wires) {
         if (dialler === from && target === to) proxy.setRule('out', rule)
         if (dialler === to && target === from) proxy.setRule('back', rule)
@@ -107,11 +130,9 @@ export class Wires {
 
   /** Everything arrives again, as it was sent. Connections that were damaged end by themselves. */
   heal(): void {
-    for (const { proxy } of this.#wires) {
-      proxy.setDoor('open')
-      proxy.setRule('out', calm)
-      proxy.setRule('back', calm)
-    }
+    this.#layers.clear()
+    this.#apply(this.ways())
+    for (const { proxy } of this.#wires) proxy.setDoor('open')
   }
 
   /** Faults that happened on all wires, by kind. */

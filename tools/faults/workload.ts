@@ -47,6 +47,7 @@ export class Workload {
   #applications: readonly Application[] = []
   #running: Promise<unknown> = Promise.resolve()
   #startedAtMs = 0
+  #stoppedAtMs: number | undefined
 
   constructor(options: WorkloadOptions) {
     const { world, seed, deadlineMs = deadlineMsDefault, root = '/public/work' } = options
@@ -120,18 +121,20 @@ export class Workload {
   /** Resolves when no call is under way. */
   async stop(): Promise<void> {
     for (const application of this.#applications) application.stop()
+    this.#stoppedAtMs ??= performance.now()
     await this.#running
     await Promise.all([this.#logs.settled(), this.#directories.settled()])
   }
 
   /**
-   * What is wrong, in words. All that was made is read through each Processor that runs: what was
-   * acknowledged must be there, and the whole history must be one that one computer could give.
+   * What is wrong, in words. All that was made is read through each Processor that is to be used:
+   * what was acknowledged must be there, and the whole history one that one computer could give.
    */
   async verdict(): Promise<string[]> {
-    const { world } = this.#options
+    const { world, through = () => true } = this.#options
+    const readers = world.running.filter(({ n }) => through(n))
     await readEverything({
-      processors: world.running.map(({ n }) => ({ n, client: this.#clientOf(n) })),
+      processors: readers.map(({ n }) => ({ n, client: this.#clientOf(n) })),
       history: this.history,
       registers: this.#registers,
       logs: this.#logs.paths,
@@ -144,7 +147,8 @@ export class Workload {
   summary(): string {
     const { history, acknowledgedCount } = this
     const { readCount, openCount, refusedCount } = history
-    const pauseMs = history.longestPauseMs(this.#startedAtMs, performance.now())
+    const endMs = this.#stoppedAtMs ?? performance.now()
+    const pauseMs = history.longestPauseMs(this.#startedAtMs, endMs)
     return (
       `${acknowledgedCount} changes acknowledged, ${openCount} open, ${refusedCount} refused, ` +
       `${readCount} reads; longest time without a change ${Math.round(pauseMs)} ms`

@@ -73,6 +73,18 @@ export class FaultWorld {
     })
   }
 
+  /** Whether it sees a quorum, has the log of the others, and awaits no block. */
+  async isCaughtUp(n: number): Promise<boolean> {
+    const all = await Promise.allSettled(this.world.running.map((one) => one.status()))
+    const found = all.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    const own = found.find((status) => status.n === n)
+    if (own === undefined || found.length < this.world.processors.length) return false
+    const heights = found.map(({ group }) => group.height).sort((a, b) => a - b)
+    const middle = heights[Math.floor(heights.length / 2)] ?? 0
+    const { ready, group, vault } = own
+    return ready && !group.catchingUp && group.height >= middle - 2 && vault.awaited === 0
+  }
+
   /**
    * Reports that a correct Processor must not get, in words.
    *

@@ -1,0 +1,75 @@
+/**
+ * Fault 9 of the white paper's ten: messages are corrupted, and so is what rests. Bits turn on all
+ * wires; block files of one Processor are altered, renamed and removed while it runs; its journal
+ * is altered while it is down. Nothing wrong is believed, and everything is mended.
+ */
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { SimRandom } from '../../../src/simulator/sim-random.ts'
+import { spoilJournal } from '../../../tools/faults/processor-troubles.ts'
+import { blockFilesOf, changeOneByte, changeOneCharacter } from '../../../tools/tour/block-files.ts'
+import { blocksOf, misplaced } from '../../../tools/tour/block-map.ts'
+import { until } from '../../../tools/tour/until.ts'
+import { bytesOf } from '../tour-world.ts'
+import { atWork, judge } from './at-work.ts'
+
+const mendedMsMax = 120_000
+const spoiled = 3
+
+test('C90: fault 9, corrupted: bits turn on all wires and in all block files of one Processor', async (t) => {
+  const work = await atWork(t, { seed: 9 })
+  const { faulty, workload } = work
+  const { wires } = faulty
+  const content = bytesOf(9, 1_500_000)
+  const path = '/public/spoiled.bin'
+  await faulty.at(1).client.write(path, content)
+  const blocks = await blocksOf(faulty.at(1).client, path)
+  await until('all copies are there', mendedMsMax, () => {
+    return misplaced(blocks, faulty.world.processors).length === 0
+  })
+  wires.set(wires.ways(), { corrupted: 0.008 })
+  await workload.progress(15)
+  for (const [index, file] of blockFilesOf(faulty.at(spoiled).folder).entries()) {
+    if (index % 3 === 0) changeOneByte(file.path)
+    else if (index % 3 === 1) changeOneCharacter(file)
+    else rmSync(file.path)
+  }
+  await workload.progress(10)
+  for (const n of [1, 2, 3, 4]) {
+    const read = await faulty.at(n).client.readAll(path)
+    assert(Buffer.from(read).equals(content), `Processor ${n} gives another content`)
+  }
+  wires.heal()
+  await until('the copies are mended', mendedMsMax, async () => {
+    for (const { client } of faulty.world.processors) await client.readAll(path)
+    return misplaced(blocks, faulty.world.processors).length === 0
+  })
+  await judge(t, work)
+})
+
+test('C90: fault 9, corrupted: a journal that was altered while its Processor was down harms nobody else', async (t) => {
+  const avoided = new Set<number>()
+  const work = await atWork(t, { seed: 99, through: (n) => !avoided.has(n) })
+  const { faulty, workload } = work
+  await workload.progress(15)
+  avoided.add(spoiled)
+  await faulty.at(spoiled).kill()
+  const names = spoilJournal(join(faulty.at(spoiled).folder, 'journal'), new SimRandom(99))
+  assert(names.length >= 2)
+  await workload.progress(10)
+  // It comes back with what it can read, or says that it cannot.
+  const failure = await faulty
+    .at(spoiled)
+    .start()
+    .then(
+      () => undefined,
+      (error: Error) => error,
+    )
+  t.diagnostic(failure === undefined ? 'it has started' : failure.message)
+  if (failure === undefined) avoided.delete(spoiled)
+  else assert.match(failure.message, /journal/)
+  await workload.progress(10)
+  await judge(t, work, { liars: [spoiled] })
+})

@@ -1,0 +1,244 @@
+/** Troubles of Processors: as many as the group survives are bad at once, and never more. */
+import { randomBytes } from 'node:crypto'
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { messageOf } from '../../src/base/error.ts'
+import type { SimRandom } from '../../src/simulator/sim-random.ts'
+import { blockFilesOf, changeOneByte, changeOneCharacter } from '../tour/block-files.ts'
+import { speak, speakFrames } from './rogue.ts'
+import type { Scene, Trouble } from './trouble.ts'
+
+const programOf = (name: string): string =>
+  fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url))
+
+const hourMs = 60 * 60 * 1_000
+const tightBytes = 32 * 1024 * 1024
+const spoiledFilesMax = 60
+const layer = 'processors'
+
+/** Another program in its place, or its own again. */
+async function restart(scene: Scene, n: number, program?: string): Promise<void> {
+  const processor = scene.faulty.at(n)
+  if (processor.isRunning) await processor.kill()
+  await processor.start(program === undefined ? {} : { program: programOf(program) })
+}
+
+const killed: Trouble = {
+  name: 'killed',
+  fault: 1,
+  weight: 4,
+  begin: async ({ faulty }, victims) => {
+    await Promise.all(victims.map((n) => faulty.at(n).kill()))
+    return async () => {
+      await Promise.all(victims.map((n) => faulty.at(n).start()))
+    }
+  },
+}
+
+const powerCut: Trouble = {
+  name: 'killed, with all the others, and started again',
+  fault: 1,
+  weight: 1,
+  begin: async ({ faulty }) => {
+    await faulty.world.killAll()
+    return async () => {
+      await Promise.all(faulty.world.processors.map((processor) => processor.start()))
+    }
+  },
+}
+
+const fullDisk: Trouble = {
+  name: 'without room on its disk',
+  fault: 1,
+  weight: 1,
+  on: 'disk-victim',
+  begin: async ({ faulty, disk, random }, [n = 0]) => {
+    disk?.fill(random.happens(0.5) ? 0 : tightBytes)
+    return async () => {
+      disk?.empty()
+      // It stops itself when it cannot keep its journal.
+      if (!faulty.at(n).isRunning) await faulty.at(n).start()
+    }
+  },
+}
+
+const frozen: Trouble = {
+  name: 'frozen',
+  fault: 2,
+  weight: 3,
+  begin: async ({ faulty, avoided }, victims) => {
+    for (const n of victims) {
+      avoided.add(n)
+      faulty.at(n).freeze()
+    }
+    return async () => {
+      for (const n of victims) {
+        faulty.at(n).thaw()
+        avoided.delete(n)
+      }
+    }
+  },
+}
+
+const cutOff: Trouble = {
+  name: 'cut off',
+  fault: 2,
+  weight: 3,
+  begin: async ({ faulty: { wires }, avoided, random }, victims) => {
+    for (const n of victims) {
+      avoided.add(n)
+      const isOneWay = random.happens(0.4)
+      const ways = wires.ways(n).filter(({ from }) => !isOneWay || from === n)
+      if (random.happens(0.5)) wires.vanish(n)
+      wires.set(ways, random.happens(0.5) ? { stalled: true } : { swallowed: true }, layer)
+    }
+    return async () => {
+      wires.lift(layer)
+      for (const n of victims) avoided.delete(n)
+    }
+  },
+}
+
+const late: Trouble = {
+  name: 'always late',
+  fault: 3,
+  weight: 2,
+  begin: async ({ faulty: { wires } }, victims) => {
+    for (const n of victims) wires.set(wires.ways(n), { delayMs: 800, jitterMs: 800 }, layer)
+    return async () => wires.lift(layer)
+  },
+}
+
+const wrongClock: Trouble = {
+  name: 'of the wrong time',
+  fault: 3,
+  weight: 1,
+  begin: async (scene, victims) => {
+    for (const n of victims) {
+      const shiftMs = scene.random.happens(0.5) ? hourMs : -hourMs
+      writeFileSync(join(scene.faulty.at(n).folder, 'clock-shift-ms'), String(shiftMs))
+      await restart(scene, n, 'shifted-clock')
+    }
+    return async () => {
+      for (const n of victims) {
+        rmSync(join(scene.faulty.at(n).folder, 'clock-shift-ms'))
+        await restart(scene, n)
+      }
+    }
+  },
+}
+
+const strangers: Trouble = {
+  name: 'spoken to by strangers',
+  fault: 7,
+  weight: 1,
+  begin: async ({ faulty }, victims) => {
+    const noise = Array.from({ length: 20 }, () => randomBytes(300))
+    const speaking = victims.flatMap((n) => {
+      const { linkAddress } = faulty.at(n)
+      return [speak(linkAddress, noise), speakFrames(linkAddress, noise)]
+    })
+    return async () => {
+      await Promise.all(speaking)
+    }
+  },
+}
+
+const spoiledBlocks: Trouble = {
+  name: 'with damaged block files',
+  fault: 9,
+  weight: 2,
+  on: 'disk-victim',
+  begin: async ({ faulty, random }, [n = 0]) => {
+    const files = random.shuffled(blockFilesOf(faulty.at(n).folder)).slice(0, spoiledFilesMax)
+    for (const [index, file] of files.entries()) {
+      // The Processor itself may have moved it since.
+      if (!existsSync(file.path)) continue
+      if (index % 3 === 0) changeOneByte(file.path)
+      else if (index % 3 === 1) changeOneCharacter(file)
+      else rmSync(file.path)
+    }
+    return async () => {}
+  },
+}
+
+const spoiledJournal: Trouble = {
+  name: 'with a damaged journal',
+  fault: 9,
+  weight: 1,
+  on: 'disk-victim',
+  begin: async ({ faulty, random, liars, say }, [n = 0]) => {
+    liars.add(n)
+    const processor = faulty.at(n)
+    await processor.kill()
+    const journal = join(processor.folder, 'journal')
+    const copy = `${processor.folder}.journal`
+    cpSync(journal, copy, { recursive: true })
+    spoilJournal(journal, random)
+    return async () => {
+      try {
+        await processor.start()
+      } catch (error) {
+        // It says that it cannot go on from there; its operator has a copy of the last state.
+        if (!messageOf(error).includes('journal')) throw error
+        say(`Processor ${n} does not start: ${messageOf(error)}`)
+        rmSync(journal, { recursive: true })
+        cpSync(copy, journal, { recursive: true })
+        await processor.start()
+      } finally {
+        rmSync(copy, { recursive: true })
+      }
+    }
+  },
+}
+
+/** Turn some bits in the second half of each file of a journal, and leave half a record behind. */
+export function spoilJournal(folder: string, random: SimRandom): readonly string[] {
+  const names = readdirSync(folder).filter((name) => !name.endsWith('-shm'))
+  for (const name of names) {
+    const path = join(folder, name)
+    const bytes = readFileSync(path)
+    for (let count = 0; count < 5 && bytes.length > 0; count++) {
+      const at = Math.floor(bytes.length / 2) + random.below(Math.ceil(bytes.length / 2))
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8))
+    }
+    writeFileSync(path, bytes)
+    if (name.endsWith('-wal')) appendFileSync(path, random.bytes(777))
+  }
+  return names
+}
+
+const lying: Trouble = {
+  name: 'lying',
+  fault: 10,
+  weight: 2,
+  begin: async (scene, victims) => {
+    for (const n of victims) {
+      scene.avoided.add(n)
+      scene.liars.add(n)
+      await restart(scene, n, 'liar')
+    }
+    return async () => {
+      for (const n of victims) {
+        await restart(scene, n)
+        scene.avoided.delete(n)
+      }
+    }
+  },
+}
+
+/** @param hasSmallDisk whether the disk of one Processor can be filled up. */
+export const processorTroubles = (hasSmallDisk: boolean): readonly Trouble[] => [
+  ...[killed, powerCut, frozen, cutOff, late, wrongClock, strangers],
+  ...[spoiledBlocks, spoiledJournal, lying],
+  ...(hasSmallDisk ? [fullDisk] : []),
+]
