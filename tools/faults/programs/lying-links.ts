@@ -76,6 +76,10 @@ class Liar {
       case 'chunk':
         this.#tell('a piece of a state that never was')
         return oneByteChanged(answer)
+      case 'reads':
+      case 'epoch':
+        this.#tell('a wrong result')
+        return oneByteChanged(answer)
       case 'readmit':
         return answer
     }
@@ -87,19 +91,20 @@ class Liar {
     if (old === undefined && this.#oldReplies.size < oldRepliesMax) {
       this.#oldReplies.set(key, answer.slice())
     }
-    const { height, answers } = decodeReadReply(answer)
+    const reply = decodeReadReply(answer)
+    const { answers, height } = reply
     const turn = this.#next(4)
     if (turn === 0) {
       this.#tell('a height that never was')
-      return encodeReadReply({ height: height + farHeights, answers })
+      return encodeReadReply({ ...reply, height: height + farHeights })
     }
     if (turn === 1) {
       this.#tell('a state that never was')
-      return encodeReadReply({ height, answers: oneByteChanged(answers) })
+      return encodeReadReply({ ...reply, answers: oneByteChanged(answers) })
     }
     this.#tell('an old answer')
     return turn === 2 && old !== undefined
-      ? encodeReadReply({ height, answers: decodeReadReply(old).answers })
+      ? encodeReadReply({ ...reply, answers: decodeReadReply(old).answers })
       : (old ?? answer)
   }
 
