@@ -51,7 +51,7 @@ import type {
   Input,
   MemberIndex,
   Message,
-  StableCheckpoint,
+  VouchedCheckpoint,
 } from './types.ts'
 import { decodeMessage, type EncodedMessage, encodeMessage, kindOf } from './wire.ts'
 
@@ -510,7 +510,7 @@ class Driver implements Consensus {
     this.#enter(epochAfter(this.#epoch.start, end, members), { ...end, view: 0 })
   }
 
-  #transfer(checkpoint: StableCheckpoint): void {
+  #transfer(checkpoint: VouchedCheckpoint): void {
     const { log } = this.#options
     log.info('the state of a checkpoint is fetched', { height: checkpoint.height })
     this.#fetchState(checkpoint).catch((error: unknown) => {
@@ -518,7 +518,7 @@ class Driver implements Consensus {
     })
   }
 
-  async #fetchState(checkpoint: StableCheckpoint): Promise<void> {
+  async #fetchState(checkpoint: VouchedCheckpoint): Promise<void> {
     const { application } = this.#options
     const epoch = this.#epoch
     const { digest, height, state, view } = checkpoint
