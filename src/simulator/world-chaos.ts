@@ -102,6 +102,8 @@ const contentBytesMax = 20_000
 const pauseMsMax = 300
 const workMsMax = 600_000
 const recoveryMsMaxDefault = 60_000
+/** More, where one member lost its disk twice: it is readmitted once in a minute. */
+const readmissionMsMax = 80_000
 const eventCountMax = 1_500_000
 /** Between two looks at whether the world is at rest: each costs as much as some events. */
 const lookEveryMs = 5
@@ -235,7 +237,9 @@ export class WorldChaos {
   }
 
   get #recoveryMsMax(): number {
-    return this.#options.recoveryMsMax ?? recoveryMsMaxDefault
+    const isWiped = this.#troubles.absences.wipeCount > 0
+    const usualMs = recoveryMsMaxDefault + (isWiped ? readmissionMsMax : 0)
+    return this.#options.recoveryMsMax ?? usualMs
   }
 
   get #troubleNames(): readonly string[] {
