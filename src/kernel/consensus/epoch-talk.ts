@@ -14,6 +14,8 @@ import { addressOf, decodeEpoch, type EncodedMessage, encodeEpoch, isEpoch } fro
 /** A message of our epoch, or one that is dealt with; `greet` asks to say where we are. */
 export type Heard = 'ours' | 'done' | 'greet' | { readonly later: EpochStart }
 
+const malformed = Symbol('malformed')
+
 export class EpochTalk {
   readonly #clock: Clock
   readonly #metrics: Metrics
@@ -34,7 +36,8 @@ export class EpochTalk {
 
   /** Upon any message of another member. */
   hear(message: IncomingMessage, from: MemberIndex, epoch: Epoch): Heard {
-    const address = addressOf(message.head)
+    const address = this.#read(() => addressOf(message.head))
+    if (address === malformed) return 'done'
     const { config, start, wire } = epoch
     if (address === undefined || address.group !== config.group) return 'ours'
     if (isEpoch(message.head)) return this.#claimed(message, from, epoch)
@@ -54,13 +57,19 @@ export class EpochTalk {
   }
 
   #claimed(message: IncomingMessage, from: MemberIndex, { config }: Epoch): Heard {
+    const claim = this.#read(() => decodeEpoch(message.head))
+    if (claim === malformed) return 'done'
+    const later = this.#claims.add(from, claim, config)
+    return later === undefined ? 'done' : { later }
+  }
+
+  #read<Value>(read: () => Value): Value | typeof malformed {
     try {
-      const later = this.#claims.add(from, decodeEpoch(message.head), config)
-      return later === undefined ? 'done' : { later }
+      return read()
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
       this.#metrics.count('consensus.malformed_messages')
-      return 'done'
+      return malformed
     }
   }
 

@@ -22,17 +22,27 @@ export type Readmission = {
   readonly node: NodeId
   /** Ed25519 public key, 32 bytes. */
   readonly consensusKey: Uint8Array
+  /**
+   * Which time it is asked for, by the asker's wall clock: what came too early is remembered as
+   * ordered, so asking again needs another item.
+   */
+  readonly round: number
   /** By the node key, and by the new consensus key, over the same bytes. */
   readonly signature: Uint8Array
   readonly possession: Uint8Array
 }
 
-type Fields = Pick<Readmission, 'world' | 'epoch' | 'node' | 'consensusKey'>
+type Fields = Pick<Readmission, 'world' | 'epoch' | 'node' | 'consensusKey' | 'round'>
 
 const consensusKeyBytes = 32
 
 const writeFields = (writer: Writer, fields: Fields): Writer =>
-  writer.hex(fields.world).u64(fields.epoch).hex(fields.node).fixed(fields.consensusKey)
+  writer
+    .hex(fields.world)
+    .u64(fields.epoch)
+    .hex(fields.node)
+    .fixed(fields.consensusKey)
+    .u64(fields.round)
 
 const bytesToSign = (fields: Fields): Uint8Array =>
   encode((writer) => writeFields(writer.fixed(domainPrefix(domains.readmission)), fields))
@@ -63,6 +73,7 @@ export const decodeReadmission = (bytes: Uint8Array): Readmission =>
       epoch: reader.u64(),
       node: reader.hex(nodeIdBytes) as NodeId,
       consensusKey: reader.fixed(consensusKeyBytes).slice(),
+      round: reader.u64(),
       signature: reader.fixed(signatureBytes).slice(),
       possession: reader.fixed(signatureBytes).slice(),
     }
