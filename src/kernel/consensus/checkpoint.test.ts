@@ -65,7 +65,7 @@ test('a snapshot is vouched for, and a quorum of equal votes makes it stable', (
   assert.equal(one.sent('checkpointVote').length, 1)
   hearVote(one, at(4), 1)
   hearVote(one, at(4, 1), 2)
-  assert.equal(one.machine.checkpoints.stable, undefined, 'two equal votes are too few')
+  assert(!one.records().some((record) => record.kind === 'stable'), 'two equal votes are too few')
   hearVote(one, at(4), 3)
   assert.equal(one.machine.checkpoints.stable?.height, 4)
   assert.deepEqual(one.machine.checkpoints.stable?.signers, [0, 1, 3])
