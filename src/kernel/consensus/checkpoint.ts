@@ -9,6 +9,9 @@
  *   of the others.
  * Upon a fetch of heights that are gone: the newest stable checkpoint is the answer.
  * Upon that answer: transfer the state, then go on behind it.
+ * Upon b + 1 equal votes, by a member that lacks the beginning of its epoch: the same. One of them
+ *   is a correct member's, so the state is right; a quorum might never come, when a part of the
+ *   members crossed into the epoch without it.
  *
  * A vote is not written to the journal: it says what deterministic execution came to, so a member
  * that crashes comes to the same again.
@@ -18,6 +21,7 @@
 import { equalBytes } from '../../base/bytes.ts'
 import { checkpointBytes } from './encoding.ts'
 import { checkpointVotesMax } from './limits.ts'
+import { byzBound } from './quorum.ts'
 import { emit, type Machine, send, write } from './state.ts'
 import type {
   Checkpoint,
@@ -98,14 +102,17 @@ function keepVote(checkpoints: Checkpoints, vote: CheckpointVote): void {
 function tally(machine: Machine, vote: Checkpoint): void {
   const { checkpoints, setup } = machine
   const equal = checkpoints.votes.flatMap((known) => known.filter((one) => isEqual(one, vote)))
-  if (equal.length < setup.context.quorum) return
-  const chosen = equal.slice(0, setup.context.quorum)
+  const { quorum } = setup.context
+  if (equal.length >= quorum) learnStable(machine, vouched(vote, equal.slice(0, quorum)))
+  else if (machine.executed.height < machine.base.height && equal.length > byzBound(setup.config))
+    startTransfer(machine, vouched(vote, equal))
+}
+
+const vouched = (vote: Checkpoint, by: readonly CheckpointVote[]): StableCheckpoint => {
   const { digest, height, state, view } = vote
-  learnStable(machine, {
-    ...{ height, view, digest, state },
-    signers: chosen.map((one) => one.signer),
-    signatures: chosen.map((one) => one.signature),
-  })
+  const signers = by.map((one) => one.signer)
+  const signatures = by.map((one) => one.signature)
+  return { height, view, digest, state, signers, signatures }
 }
 
 const voteHolds = ({ setup }: Machine, vote: CheckpointVote): boolean => {

@@ -24,7 +24,13 @@ import type {
   ConsensusStatus,
   Snapshot,
 } from './interface.ts'
-import { loadIdentity, loadJournal, readProvedRange, readStoredBlocks } from './journal.ts'
+import {
+  loadFinal,
+  loadIdentity,
+  loadJournal,
+  readProvedRange,
+  readStoredBlocks,
+} from './journal.ts'
 import { step } from './machine.ts'
 import type { Mutation } from './mutations.ts'
 import type { ConsensusOptions } from './options.ts'
@@ -118,6 +124,7 @@ class Driver implements Consensus {
     }
     const { executed, final } = restored
     const { config, reader } = this.#epoch
+    await this.#loadEnd()
     if (executed !== undefined && final?.digest === executed.digest)
       this.#shown.executed(height, { config, certificate: final })
     const heights = { fromHeight: restoredHeight, toHeight: height }
@@ -134,6 +141,15 @@ class Driver implements Consensus {
     this.#noteExpiry()
     this.#forgetLinks = links.onChange((peer, up) => this.#onLink(peer, up))
     this.#greetAll()
+  }
+
+  /** What ended the epoch before, while nothing of this one is final. */
+  async #loadEnd(): Promise<void> {
+    if (this.#epoch.start.epoch <= this.#options.config.epoch) return
+    const { start } = this.#epoch
+    const before = this.#open({ ...start, epoch: start.epoch - 1 })
+    const certificate = await loadFinal(before.reader)
+    if (certificate !== undefined) this.#talk.ended(certificate, before)
   }
 
   #open(start: EpochStart): Epoch {
@@ -487,8 +503,9 @@ class Driver implements Consensus {
   ): void {
     const { certificate } = this.#machine.final
     if (certificate !== undefined) {
-      const message: Message = { kind: 'certificates', certificates: [certificate] }
-      this.#sendNow({ kind: 'send', to: 'all', message, after: 0 })
+      const encoded = this.#talk.ended(certificate, this.#epoch)
+      for (const index of this.#indexes.values())
+        if (index !== this.#self) this.#sendEncoded(index, encoded)
     }
     this.#enter(epochAfter(this.#epoch.start, end, members), { ...end, view: 0 })
   }

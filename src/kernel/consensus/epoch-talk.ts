@@ -1,6 +1,9 @@
 /**
  * What members of different epochs say to each other. Whoever speaks of an older epoch is told of
  * ours; of a newer one, is shown where we are, so that he tells us. What b + 1 members tell is so.
+ *
+ * One member may be alone in crossing the end of an epoch, with a vote that nobody else has: to
+ * those in the epoch before it also gives the finalization that ended it.
  */
 import { CodecError } from '../../base/codec.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -8,8 +11,15 @@ import type { Metrics } from '../../ports/metrics.ts'
 import type { IncomingMessage } from '../links/index.ts'
 import type { Epoch } from './epoch.ts'
 import { EpochClaims } from './epoch-claims.ts'
-import type { EpochStart, MemberIndex } from './types.ts'
-import { addressOf, decodeEpoch, type EncodedMessage, encodeEpoch, isEpoch } from './wire.ts'
+import type { Certificate, EpochStart, MemberIndex } from './types.ts'
+import {
+  addressOf,
+  decodeEpoch,
+  type EncodedMessage,
+  encodeEpoch,
+  encodeMessage,
+  isEpoch,
+} from './wire.ts'
 
 /** A message of our epoch, or one that is dealt with; `greet` asks to say where we are. */
 export type Heard = 'ours' | 'done' | 'greet' | { readonly later: EpochStart }
@@ -21,6 +31,8 @@ export class EpochTalk {
   readonly #claims = new EpochClaims()
   /** When each peer was last told, by the monotonic clock. */
   readonly #toldMs = new Map<MemberIndex, number>()
+  /** The finalization that ended the epoch before ours. */
+  #end: { readonly epoch: number; readonly encoded: EncodedMessage } | undefined
 
   constructor(options: {
     readonly clock: Clock
@@ -41,8 +53,16 @@ export class EpochTalk {
     if (address.epoch === start.epoch) return 'ours'
     if (!this.#mayTell(from, epoch)) return 'done'
     if (address.epoch > start.epoch) return 'greet'
+    if (this.#end?.epoch === address.epoch) this.#send(from, this.#end.encoded)
     this.#send(from, encodeEpoch(start, wire))
     return 'done'
+  }
+
+  /** This finalization ended an epoch. The message that says so, in that epoch's own terms. */
+  ended(certificate: Certificate, { wire }: Epoch): EncodedMessage {
+    const encoded = encodeMessage({ kind: 'certificates', certificates: [certificate] }, wire)
+    this.#end = { epoch: wire.context.epoch, encoded }
+    return encoded
   }
 
   #mayTell(peer: MemberIndex, { setup }: Epoch): boolean {

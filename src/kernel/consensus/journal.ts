@@ -72,8 +72,7 @@ export async function loadJournal(
     const executedValue = await journal.get(records.executedKey)
     const executed =
       executedValue === undefined ? undefined : records.readExecuted(executedValue, epoch)
-    const finalValue = await journal.get(records.finalKey)
-    const final = finalValue === undefined ? undefined : records.readFinal(finalValue, context)
+    const final = await loadFinal(reader)
     const stable = await journal.get(records.stableKey(epoch))
     const votes = await scan(journal, records.votesFrom(epoch, 0))
     const certificates = await scan(journal, records.certificatesFrom(epoch, 0))
@@ -91,6 +90,15 @@ export async function loadJournal(
   } catch (error) {
     throw error instanceof CodecError ? damaged(error) : error
   }
+}
+
+/** The highest finalization known, if it is of the reader's epoch. @throws CodecError */
+export async function loadFinal({
+  context,
+  journal,
+}: JournalReader): Promise<Certificate | undefined> {
+  const value = await journal.get(records.finalKey)
+  return value === undefined ? undefined : records.readFinal(value, context)
 }
 
 /** What a member must know before it can read the rest: the epoch, and a key made for one. */
