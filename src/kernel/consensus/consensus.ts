@@ -93,6 +93,9 @@ class Driver implements Consensus {
     this.#talk = new EpochTalk({
       ...options,
       send: (to, encoded) => this.#sendEncoded(to, encoded),
+      onFailed: (error) => {
+        if (this.#running) this.#fail(error)
+      },
     })
     this.#epoch = this.#open(firstEpoch(config))
     this.#machine = createMachine(this.#epoch.setup)

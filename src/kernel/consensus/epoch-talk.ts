@@ -1,6 +1,11 @@
 /**
  * What members of different epochs say to each other. Whoever speaks of an older epoch is told of
  * ours; of a newer one, is shown where we are, so that he tells us. What b + 1 members tell is so.
+ *
+ * A single member may know that an epoch has ended, and the others go down before they hear of it.
+ * Nobody then believes it, and it votes with them no more. So it shows the finalization too, which
+ * needs no belief: to all who are one epoch behind, as long as nothing is final in the new one.
+ * Afterwards a quorum is in the new epoch, and b + 1 of it tell.
  */
 import { CodecError } from '../../base/codec.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -8,8 +13,16 @@ import type { Metrics } from '../../ports/metrics.ts'
 import type { IncomingMessage } from '../links/index.ts'
 import type { Epoch } from './epoch.ts'
 import { EpochClaims } from './epoch-claims.ts'
+import { loadFinal } from './journal.ts'
 import type { EpochStart, MemberIndex } from './types.ts'
-import { addressOf, decodeEpoch, type EncodedMessage, encodeEpoch, isEpoch } from './wire.ts'
+import {
+  addressOf,
+  decodeEpoch,
+  type EncodedMessage,
+  encodeEpoch,
+  encodeMessage,
+  isEpoch,
+} from './wire.ts'
 
 /** A message of our epoch, or one that is dealt with; `greet` asks to say where we are. */
 export type Heard = 'ours' | 'done' | 'greet' | { readonly later: EpochStart }
@@ -20,6 +33,7 @@ export class EpochTalk {
   readonly #clock: Clock
   readonly #metrics: Metrics
   readonly #send: (to: MemberIndex, encoded: EncodedMessage) => void
+  readonly #onFailed: (error: unknown) => void
   readonly #claims = new EpochClaims()
   /** When each peer was last told, by the monotonic clock. */
   readonly #toldMs = new Map<MemberIndex, number>()
@@ -28,10 +42,13 @@ export class EpochTalk {
     readonly clock: Clock
     readonly metrics: Metrics
     readonly send: (to: MemberIndex, encoded: EncodedMessage) => void
+    /** The journal could not be read. */
+    readonly onFailed: (error: unknown) => void
   }) {
     this.#clock = options.clock
     this.#metrics = options.metrics
     this.#send = options.send
+    this.#onFailed = options.onFailed
   }
 
   /** Upon any message of another member. */
@@ -45,7 +62,19 @@ export class EpochTalk {
     if (!this.#mayTell(from, epoch)) return 'done'
     if (address.epoch > start.epoch) return 'greet'
     this.#send(from, encodeEpoch(start, wire))
+    if (address.epoch === start.epoch - 1) this.#showEnd(from, epoch).catch(this.#onFailed)
     return 'done'
+  }
+
+  /** The finalization that ended the epoch before, in its own terms; it is durable here. */
+  async #showEnd(to: MemberIndex, { reader, start, wire }: Epoch): Promise<void> {
+    const context = { ...wire.context, epoch: start.epoch - 1 }
+    const certificate = await loadFinal({ ...reader, context })
+    if (certificate === undefined) return
+    this.#send(
+      to,
+      encodeMessage({ kind: 'certificates', certificates: [certificate] }, { ...wire, context }),
+    )
   }
 
   #mayTell(peer: MemberIndex, { setup }: Epoch): boolean {

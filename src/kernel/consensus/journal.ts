@@ -106,6 +106,22 @@ export async function loadIdentity(
   }
 }
 
+/**
+ * The newest finalization that is durable, if it is one of the reader's epoch.
+ *
+ * @throws ConsensusError `consensus/journal-damaged`, JournalError
+ */
+export async function loadFinal(
+  reader: Pick<JournalReader, 'context' | 'journal'>,
+): Promise<Certificate | undefined> {
+  const value = await reader.journal.get(records.finalKey)
+  try {
+    return value === undefined ? undefined : records.readFinal(value, reader.context)
+  } catch (error) {
+    throw error instanceof CodecError ? damaged(error) : error
+  }
+}
+
 /** The height before the first that is kept. */
 async function prunedHeightOf(journal: Journal, executedHeight: number): Promise<number> {
   const from = records.heightKey(0)

@@ -18,10 +18,10 @@ import {
   proofAt,
   refusing,
   type Script,
-  stranger,
   scriptedGroup,
   silent,
   smallWorld,
+  stranger,
 } from './fixture.test.ts'
 import { pageLateMs, reachWaitMs } from './limits.ts'
 import { encodeAddedList, encodeAddedReply, encodeReadReply } from './wire.ts'
