@@ -1,7 +1,7 @@
 /**
  * Goal: the log does not grow for ever, and whoever lacks more than is kept comes back by itself:
  * a member that was down for long, one whose disk is gone, and two that lose theirs one after
- * another, while the others go on (C3, C24, C96; PROTOCOL 2.7, 2.8, 2.10).
+ * another, while the others go on (C3, C25, C96; PROTOCOL 2.7, 2.8, 2.10).
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -55,7 +55,7 @@ const back = (world: SimWorld, epoch = 1): Promise<void> =>
     { timeMsMax: 120_000 },
   )
 
-test('C3 C24: the log behind the last checkpoints goes, and a restart needs no more', async () => {
+test('C3 C25: the log behind the last checkpoints goes, and a restart needs no more', async () => {
   const world = await busyWorld(1)
   await work(world, 1, 'a', 60)
   await back(world)
@@ -79,7 +79,7 @@ test('C3 C24: the log behind the last checkpoints goes, and a restart needs no m
   await holdsAll(world, 3, 'a', 60)
 })
 
-test('C3 C24: a member that was down for longer than the log is kept takes up a state', async () => {
+test('C3 C25: a member that was down for longer than the log is kept takes up a state', async () => {
   const world = await busyWorld(2)
   await work(world, 1, 'a', 5)
   world.processor(4).crash()

@@ -428,6 +428,41 @@ test('an Idempotency-Key holds for conditional requests whose answer was lost', 
   await assert.rejects(others, code('filesystem/precondition'))
 })
 
+test('an Idempotency-Key holds whatever others have made of the result since', async () => {
+  const world = await localWorld(17)
+  const { filesystem, context } = world
+  const keyed = (idempotencyKey: string) => context({ idempotencyKey })
+  const text = (words: string) => streamOf(bytesOf(words))
+  const unconfirmed = code('filesystem/unconfirmed')
+  await put(world, '/public/a', bytesOf('mine'))
+  const move = () => filesystem.rename('/public/a', '/public/b', {}, keyed('move'))
+  const add = () => filesystem.patch('/public/b', text('+'), { at: 'end' }, keyed('add'))
+  const make = () => filesystem.makeDirectory('/public/d', {}, keyed('make'))
+  const drop = () => filesystem.remove('/public/e', {}, keyed('drop'))
+  await move()
+  await add()
+  await make()
+  await put(world, '/public/e', bytesOf('dropped'))
+  await drop()
+  // Others put new things where the old ones were, and leave what was made.
+  await put(world, '/public/a', bytesOf('theirs'))
+  await filesystem.makeDirectory('/public/e', {}, context())
+  await put(world, '/public/e/inside', bytesOf('x'))
+  assert.equal((await move()).size, 5)
+  assert.equal((await make()).path, '/public/d')
+  await drop()
+  assert.equal((await get(world, '/public/a')).toString(), 'theirs')
+  // What was made is gone again: it was done all the same, and is not done anew.
+  await filesystem.remove('/public/b', {}, context())
+  await filesystem.remove('/public/d', {}, context())
+  await assert.rejects(add(), unconfirmed)
+  await filesystem.remove('/public/a', {}, context())
+  await assert.rejects(move(), unconfirmed)
+  await assert.rejects(filesystem.stat('/public/d', context()), code('filesystem/not-found'))
+  const other = filesystem.rename('/public/a', '/public/b', {}, keyed('another'))
+  await assert.rejects(other, code('filesystem/not-found'))
+})
+
 test('bad input: a file cannot grow beyond what its tree reaches', async () => {
   const world = await localWorld(15)
   const { filesystem, context } = world

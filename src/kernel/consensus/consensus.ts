@@ -33,7 +33,15 @@ import { checkConfig } from './quorum.ts'
 import { epochWrites, ownKeyWrite, writesOf } from './records.ts'
 import { committed, replay } from './replay.ts'
 import { Shown } from './shown.ts'
-import { admit, createMachine, emptyRestored, leaderOf, type Machine, nodeOf } from './state.ts'
+import {
+  admit,
+  createMachine,
+  emptyRestored,
+  leaderOf,
+  type Machine,
+  nodeOf,
+  ownVotesIn,
+} from './state.ts'
 import { TimerSet } from './timer-set.ts'
 import type {
   Block,
@@ -43,7 +51,7 @@ import type {
   Input,
   MemberIndex,
   Message,
-  StableCheckpoint,
+  VouchedCheckpoint,
 } from './types.ts'
 import { decodeMessage, type EncodedMessage, encodeMessage, kindOf } from './wire.ts'
 
@@ -458,7 +466,8 @@ class Driver implements Consensus {
   #sendEncoded(to: MemberIndex, encoded: EncodedMessage): void {
     const { config, links } = this.#options
     const node = config.members[to]?.node
-    if (node !== undefined) links.send(node, { channel: channels.consensus, ...encoded })
+    if (node !== undefined && links.isUp(node))
+      links.send(node, { channel: channels.consensus, ...encoded })
   }
 
   #commit(effect: Extract<Effect, { kind: 'commit' }>): void {
@@ -472,13 +481,16 @@ class Driver implements Consensus {
     this.#shown.executed(height, certificate && { config, certificate })
     this.#height = height
     if (this.#mutation === 'answered-before-sync') application.onDurable(height)
-    this.#noteExpiry()
     metrics.count('consensus.executed_blocks')
     metrics.count('consensus.executed_items', block.payload.items.length)
     metrics.gauge('consensus.height', height)
     metrics.gauge('consensus.view', this.#machine.view)
     const members = application.membersAfter?.(height)
-    if (members === undefined) return
+    if (members === undefined) {
+      this.#noteExpiry()
+      return
+    }
+    // No step in between: it would commit the block, and leave its epoch open for a crash.
     this.#shown.endsEpoch(height)
     this.#endEpoch(members, { height, digest: block.digest })
   }
@@ -491,12 +503,17 @@ class Driver implements Consensus {
     const { certificate } = this.#machine.final
     if (certificate !== undefined) {
       const message: Message = { kind: 'certificates', certificates: [certificate] }
-      this.#sendNow({ kind: 'send', to: 'all', message, after: 0 })
+      const encoded = encodeMessage(message, this.#epoch.wire)
+      // It may be newer than what this block rests on, with a vote of ours that is not durable.
+      this.#outbox.leave(ownVotesIn(this.#machine, certificate), () => {
+        for (const to of this.#indexes.values())
+          if (to !== this.#self) this.#sendEncoded(to, encoded)
+      })
     }
     this.#enter(epochAfter(this.#epoch.start, end, members), { ...end, view: 0 })
   }
 
-  #transfer(checkpoint: StableCheckpoint): void {
+  #transfer(checkpoint: VouchedCheckpoint): void {
     const { log } = this.#options
     log.info('the state of a checkpoint is fetched', { height: checkpoint.height })
     this.#fetchState(checkpoint).catch((error: unknown) => {
@@ -504,7 +521,7 @@ class Driver implements Consensus {
     })
   }
 
-  async #fetchState(checkpoint: StableCheckpoint): Promise<void> {
+  async #fetchState(checkpoint: VouchedCheckpoint): Promise<void> {
     const { application } = this.#options
     const epoch = this.#epoch
     const { digest, height, state, view } = checkpoint

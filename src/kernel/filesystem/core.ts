@@ -21,6 +21,7 @@ import {
 } from '../objects/index.ts'
 import type { AuthenticatedSession } from '../users/interface.ts'
 import { FileCode, FileError } from './errors.ts'
+import { asFileError } from './failures.ts'
 import { directoryKind, etagOf, fileKind } from './info.ts'
 import type { CallContext, Creation, Preconditions } from './interface.ts'
 import { KeyedRequest, type RequestMark } from './keyed-request.ts'
@@ -60,6 +61,12 @@ export type Call = CallContext & {
 export type Outcome = Awaited<ReturnType<ObjectCall['submit']>>
 /** What a command that succeeded led to. */
 export type Done = Extract<Outcome, { readonly ok: true }>
+
+/** What a request is refused with because of what is or is not there. */
+const codesOfState: ReadonlySet<FileCode> = new Set([
+  ...[FileCode.NotFound, FileCode.Exists, FileCode.WrongKind, FileCode.NotEmpty],
+  FileCode.Precondition,
+])
 
 export class Core {
   readonly options: FileSystemOptions
@@ -154,8 +161,11 @@ export class Core {
   }
 
   /**
-   * A condition that fails because this very request was carried out before (its answer was lost)
-   * is no failure: then what it led to is told.
+   * A refusal for how things stand (gone, there already, changed) is none when this very request
+   * was carried out before: they stand so because of it, or because of what others did since. Then
+   * what it led to is told.
+   *
+   * @throws FileError `filesystem/unconfirmed` where that is gone again.
    */
   async unlessDone<Value>(
     call: Call,
@@ -165,10 +175,11 @@ export class Core {
     try {
       return await work()
     } catch (error) {
-      const isCondition = error instanceof FileError && error.code === FileCode.Precondition
-      const done = isCondition ? await this.whatWasDone(call) : undefined
+      const seen = asFileError(error)
+      const isOfState = seen instanceof FileError && codesOfState.has(seen.code)
+      const done = isOfState ? await this.whatWasDone(call) : undefined
       if (done === undefined) throw error
-      return tell(done)
+      return afterChange(() => tell(done))
     }
   }
 

@@ -65,9 +65,10 @@ async function makeOne(
     const resolved = await namespace.resolve(names, core.nameCall(context))
     expectResolved(options, resolved)
     if (resolved.target !== undefined) {
-      const isOurs = options.existing === 'keep' || (await core.wasDone(context))
-      if (isOurs) requireDirectory(names, resolved.target)
-      else throw new FileError(FileCode.Exists, `${path} exists already`, { path })
+      if (options.existing === 'refuse') {
+        throw new FileError(FileCode.Exists, `${path} exists already`, { path })
+      }
+      requireDirectory(names, resolved.target)
       return infoOf(crypto, names, resolved.target)
     }
     const place = requirePlace(resolved, 'made')
@@ -132,10 +133,6 @@ export async function renamePath(
   const fromPath = joinPath(parsePath(request.from))
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const from = await core.resolve(fromPath, context)
-    if (from.target === undefined && (await core.wasDone(context))) {
-      const moved = await core.require(toPath, context)
-      return infoOf(crypto, moved.names, moved.target)
-    }
     const source = requireTarget(from)
     const place = requireMovable(from, 'renamed')
     checkPreconditions(options, etagOf(source.view))
@@ -161,8 +158,10 @@ export async function renamePath(
     const outcome = await core.objectCall(context).submit([operation], context.keyed?.mark)
     const isInTheWay = !outcome.ok && outcome.code === 'not-empty'
     if (!isDone(outcome, isInTheWay ? toPath : fromPath)) continue
-    const moved = await afterChange(() => core.require(toPath, context))
-    return infoOf(crypto, moved.names, moved.target)
+    const moved = await afterChange(() => core.resolve(toPath, context))
+    // Others may have moved or removed it since: then it is told as it was.
+    const isThere = moved.target?.view.object === source.view.object
+    return infoOf(crypto, moved.names, isThere && moved.target ? moved.target : source)
   }
   throw conflict(fromPath)
 }
@@ -176,7 +175,6 @@ export async function removePath(
 ): Promise<void> {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const found = await core.resolve(path, context)
-    if (found.target === undefined && (await core.wasDone(context))) return
     const target = requireTarget(found)
     const place = requireMovable(found, 'removed')
     checkPreconditions(options, etagOf(target.view))

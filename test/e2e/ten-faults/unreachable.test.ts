@@ -55,7 +55,7 @@ test('C90: fault 2, unreachable: a Processor that is cut off, vanished or frozen
   await judge(t, work)
 })
 
-test('C90: fault 2, unreachable: of two halves neither goes on, and both together do', async (t) => {
+test('C90 C98: fault 2, unreachable: of two halves neither goes on, and both together do', async (t) => {
   const work = await atWork(t, { seed: 22 })
   const { faulty, workload } = work
   const { wires } = faulty
