@@ -101,9 +101,7 @@ class Driver implements Consensus {
     this.#talk = new EpochTalk({
       ...options,
       send: (to, encoded) => this.#sendEncoded(to, encoded),
-      onFailed: (error) => {
-        if (this.#running) this.#fail(error)
-      },
+      onFailed: (error) => this.#stumbled(error),
     })
     this.#epoch = this.#open(firstEpoch(config))
     this.#machine = createMachine(this.#epoch.setup)
@@ -302,6 +300,10 @@ class Driver implements Consensus {
     const what = messageOf(cause)
     const message = `the consensus journal could not be made durable: ${what}`
     this.#fail(new ConsensusError(ConsensusCode.JournalFailed, message, { what }, { cause }))
+  }
+
+  #stumbled(error: unknown): void {
+    if (this.#running) this.#fail(error)
   }
 
   #fail(error: unknown): void {
@@ -516,9 +518,7 @@ class Driver implements Consensus {
   #transfer(checkpoint: VouchedCheckpoint): void {
     const { log } = this.#options
     log.info('the state of a checkpoint is fetched', { height: checkpoint.height })
-    this.#fetchState(checkpoint).catch((error: unknown) => {
-      if (this.#running) this.#fail(error)
-    })
+    this.#fetchState(checkpoint).catch((error: unknown) => this.#stumbled(error))
   }
 
   async #fetchState(checkpoint: VouchedCheckpoint): Promise<void> {
@@ -564,9 +564,7 @@ class Driver implements Consensus {
     this.#serving.add(to)
     this.#answer(to, request).then(
       () => this.#serving.delete(to),
-      (error: unknown) => {
-        if (this.#running) this.#fail(error)
-      },
+      (error: unknown) => this.#stumbled(error),
     )
   }
 
