@@ -40,7 +40,9 @@ export class AbsenceTroubles {
     const power = dice.happens(this.#faults.powerChance)
     const forMs = dice.between({ min: 3_000, max: 12_000 })
     const downCount = processors.filter(({ isUp }) => !isUp).length
-    if (downCount >= Math.max(1, this.#faults.downMax) || !processor.isUp) return
+    // More of them at once would keep the world from going on at all, for most of the run.
+    const awayMax = Math.max(1, Math.floor((processors.length - 1) / 3))
+    if (downCount >= awayMax || !processor.isUp) return
     this.awayCount++
     processor.crash({ power, silent: dice.happens(0.3) })
     this.#back(processor, forMs)

@@ -7,11 +7,10 @@
  * log to which they append, and one directory a set of names; no content was ever torn or mixed;
  * nothing acknowledged is lost, and nothing done twice; after the trouble every Processor comes
  * back, also without its disk, votes, catches up, and holds what it should; all members came to the
- * same state at each height,
- * and it comes back from a snapshot; no correct Processor is reported for more than being late or
- * for not having a block; nothing that an application wrote or named stands in any byte on the
- * network or on a disk; queues, pools and files stay within bounds. The budget of events is a
- * promise too: no storm.
+ * same state at each height, and it comes back from a snapshot; no correct Processor is reported
+ * for more than being late or for not having a block; nothing that an application wrote or named
+ * stands in any byte on the network or on a disk; queues, pools and files stay within bounds. The
+ * budget of events is a promise too: no storm.
  */
 import { fromUtf8 } from '../base/bytes.ts'
 import { UnosysError } from '../base/error.ts'

@@ -80,7 +80,7 @@ export function drawWorldFaults(random: SimRandom, nodeCount: number): WorldFaul
     rotEveryMs: some(0.25) ? between(50, 500) : undefined,
     fullEveryMs: some(0.2) ? between(500, 3_000) : undefined,
     failingEveryMs: some(0.2) ? between(500, 3_000) : undefined,
-    awayEveryMs: absences.happens(0.25) ? absences.between({ min: 1_000, max: 5_000 }) : undefined,
+    awayEveryMs: absences.happens(0.25) ? absences.between({ min: 2_000, max: 6_000 }) : undefined,
     wipeEveryMs: absences.happens(0.4) ? absences.between({ min: 500, max: 3_000 }) : undefined,
     wipeable: [],
     damaged: nodeCount < 3 ? undefined : 1 + random.below(nodeCount),
