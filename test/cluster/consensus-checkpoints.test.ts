@@ -59,6 +59,12 @@ test('C3 C24: journals do not grow with the log', async () => {
   const few = await recordsOf(200)
   const many = await recordsOf(600)
   for (const [index, count] of many.entries())
-    assert(count <= (few[index] ?? 0) + 300, `member ${index}: ${few[index]}, then ${count} records`)
-  assert(many.every((count) => count < 400), `${many}`)
+    assert(
+      count <= (few[index] ?? 0) + 300,
+      `member ${index}: ${few[index]}, then ${count} records`,
+    )
+  assert(
+    many.every((count) => count < 400),
+    `${many}`,
+  )
 })
