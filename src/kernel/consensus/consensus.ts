@@ -268,11 +268,11 @@ class Driver implements Consensus {
   /** A new epoch: by the block that ended the last one, or by what the others say. */
   #enter(start: EpochStart, executed: Machine['executed']): void {
     const before = this.#machine
+    const used = this.#epoch.config.members[this.#self]?.consensusKey
     this.#epoch = this.#open(start)
     const named = start.members[this.#self]?.consensusKey
-    const fresh = this.#freshKey?.publicKey
-    // With the key of before, this member may have voted in the new epoch and lost it.
-    const isFresh = fresh !== undefined && named !== undefined && equalBytes(fresh, named)
+    // With a key of before, this member may have voted in the new epoch and lost it.
+    const isFresh = used !== undefined && named !== undefined && !equalBytes(used, named)
     const muted = !this.#epoch.hasKey || (before.muted && !isFresh)
     this.#outbox.write(epochWrites(start, muted))
     const restored = {
