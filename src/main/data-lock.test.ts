@@ -26,9 +26,10 @@ function newFolder(): string {
 const script = `
   import { lockFolder } from ${JSON.stringify(new URL('./data-lock.ts', import.meta.url).href)}
   try {
-    lockFolder(process.argv[1], 'a test')
+    // Kept: one that nobody holds on to is let go with the garbage.
+    const lock = lockFolder(process.argv[1], 'a test')
     process.stdout.write('held\\n')
-    setInterval(() => {}, 1000)
+    setInterval(() => lock, 1000)
   } catch (error) {
     process.stdout.write(error.code + ' ' + error.message + '\\n')
   }

@@ -24,7 +24,8 @@ export type DataLock = {
 }
 
 /**
- * Take the lock of a folder, at once or not at all.
+ * Take the lock of a folder, at once or not at all. Keep the result: a lock that nobody holds on
+ * to is let go with the garbage.
  *
  * @param what is run there, for the message: `a Processor`.
  * @throws StartError `start/already-running`, `start/folder`

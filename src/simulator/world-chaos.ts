@@ -6,11 +6,11 @@
  * Promises: to all applications, each file was a linearizable register with versions, one more a
  * log to which they append, and one directory a set of names; no content was ever torn or mixed;
  * nothing acknowledged is lost, and nothing done twice; after the trouble every Processor comes
- * back, catches up, and holds what it should; all members came to the same state at each height,
- * and it comes back from a snapshot; no correct Processor is reported for more than being late or
- * for not having a block; nothing that an application wrote or named stands in any byte on the
- * network or on a disk; queues, pools and files stay within bounds. The budget of events is a
- * promise too: no storm.
+ * back, also without its disk, votes, catches up, and holds what it should; all members came to the
+ * same state at each height, and it comes back from a snapshot; no correct Processor is reported
+ * for more than being late or for not having a block; nothing that an application wrote or named
+ * stands in any byte on the network or on a disk; queues, pools and files stay within bounds. The
+ * budget of events is a promise too: no storm.
  */
 import { fromUtf8 } from '../base/bytes.ts'
 import { UnosysError } from '../base/error.ts'
@@ -30,7 +30,13 @@ import {
   type WorldFaults,
 } from './world-faults.ts'
 import { WorldHistories } from './world-histories.ts'
-import { drawWorldLiars, type LiarPlan, replicasFor, worldLiars } from './world-liars.ts'
+import {
+  drawWorldLiars,
+  type LiarPlan,
+  replicasFor,
+  wipeableOf,
+  worldLiars,
+} from './world-liars.ts'
 import { type WorldMutation, worldMutations } from './world-mutations.ts'
 import type { ProcessorStopped, SimProcessor } from './world-processor.ts'
 import { WorldTroubles } from './world-troubles.ts'
@@ -70,6 +76,9 @@ export type ChaosReport = {
   readonly rotCount: number
   /** Processors that stopped because of their disks. */
   readonly diskStopCount: number
+  /** Disks that were lost, one after another. */
+  readonly wipeCount: number
+  readonly awayCount: number
   /** Bytes on the network and on disks that were searched for secrets. */
   readonly searchedBytes: number
   /** Told by Byzantine Processors. */
@@ -93,6 +102,8 @@ const contentBytesMax = 20_000
 const pauseMsMax = 300
 const workMsMax = 600_000
 const recoveryMsMaxDefault = 60_000
+/** More, where one member lost its disk twice: it is readmitted once in a minute. */
+const readmissionMsMax = 80_000
 const eventCountMax = 1_500_000
 /** Between two looks at whether the world is at rest: each costs as much as some events. */
 const lookEveryMs = 5
@@ -138,13 +149,15 @@ export class WorldChaos {
     const memberLimits = drawMemberLimits(new SimRandom(options.seed, 'limits'))
     const { nodeCount } = options
     const liars = options.liars ?? drawWorldLiars(new SimRandom(options.seed, 'liars'), nodeCount)
-    const defaultReplicas = replicasFor(nodeCount, liars.length)
-    const world = await SimWorld.create({ defaultReplicas, ...options, memberLimits })
-    const drawn = options.faults ?? drawWorldFaults(world.random.fork('faults'), nodeCount)
+    const drawn =
+      options.faults ?? drawWorldFaults(new SimRandom(options.seed, 'faults'), nodeCount)
     // A liar's copy is a lost one: beside it no other may be.
     const [first] = liars
-    const faults = first === undefined ? drawn : { ...drawn, damaged: first.n }
-    return new WorldChaos(world, { ...options, liars }, faults)
+    const beside = first === undefined ? drawn : { ...drawn, damaged: first.n }
+    const { wipeable, faultyCount } = wipeableOf(nodeCount, beside, liars)
+    const defaultReplicas = replicasFor(nodeCount, faultyCount)
+    const world = await SimWorld.create({ defaultReplicas, ...options, memberLimits })
+    return new WorldChaos(world, { ...options, liars }, { ...beside, wipeable })
   }
 
   /** @throws BrokenPromise, and whatever a Processor stopped for. */
@@ -160,6 +173,7 @@ export class WorldChaos {
     await world.until(() => this.#clients.every(({ isDone }) => isDone), budget)
     await work
     const recoveryMs = await this.#heal()
+    await this.#loseOneMoreDisk()
     await this.#readEverywhere()
     await world.until(() => this.#isAtRest(), { timeMsMax: this.#recoveryMsMax, eventCountMax })
     this.#bounds.end()
@@ -174,6 +188,8 @@ export class WorldChaos {
       crashCount: this.#troubles.crashCount,
       rotCount: this.#troubles.disks.rotCount,
       diskStopCount: this.#troubles.disks.stopCount,
+      wipeCount: this.#troubles.absences.wipeCount,
+      awayCount: this.#troubles.absences.awayCount,
       lieCount: this.#lieCount,
       searchedBytes: world.secrets.searchedBytes,
       acknowledgedCount: this.#histories.acknowledgedCount,
@@ -221,7 +237,9 @@ export class WorldChaos {
   }
 
   get #recoveryMsMax(): number {
-    return this.#options.recoveryMsMax ?? recoveryMsMaxDefault
+    const isWiped = this.#troubles.absences.wipeCount > 0
+    const usualMs = recoveryMsMaxDefault + (isWiped ? readmissionMsMax : 0)
+    return this.#options.recoveryMsMax ?? usualMs
   }
 
   get #troubleNames(): readonly string[] {
@@ -252,7 +270,18 @@ export class WorldChaos {
     return world.scheduler.nowMs - startedMs
   }
 
-  /** Everybody is back, has executed everything, and holds what it should. */
+  /** After the trouble, so that the reads that follow find what came back to the first ones. */
+  async #loseOneMoreDisk(): Promise<void> {
+    const { world } = this
+    const { absences } = this.#troubles
+    if (absences.wipeCount === 0) return
+    const budget = { timeMsMax: this.#recoveryMsMax, eventCountMax }
+    await world.until(() => absences.isEverybodyWhole, budget)
+    absences.wipe(world.random.fork('last wipe'))
+    await world.until(() => this.#isAtRest(), budget)
+  }
+
+  /** Everybody is back, votes, has executed everything, and holds what it should. */
   #isAtRest(): boolean {
     const { nowMs } = this.world.scheduler
     if (nowMs < this.#nextLookMs) return false
@@ -260,11 +289,15 @@ export class WorldChaos {
     const processors = this.#correct
     if (!processors.every(({ isReady }) => isReady)) return false
     const height = this.#height
-    return processors.every(({ kernel }) => {
+    const epochs = new Set<number>()
+    const isEach = processors.every(({ kernel }) => {
       const { ready, role, group, vault } = kernel.status()
       if (!ready || vault.awaited > 0 || vault.checkedHeight < height) return false
-      return role === 'storage' || group.height === height
+      if (role === 'storage') return true
+      epochs.add(group.epoch)
+      return group.votes && group.height === height
     })
+    return isEach && epochs.size <= 1
   }
 
   /**

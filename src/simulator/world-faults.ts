@@ -5,7 +5,8 @@
  * Why the world can be expected to survive each: messages that are late, cut off or kept apart are
  * what every protocol above the links reckons with, and nothing rests on time but progress; killed
  * processes and cut power take nothing that was acknowledged, because it was synced before; a
- * frozen process is a slow one. Disks: `world-disk-troubles.ts`.
+ * frozen process is a slow one. Disks: `world-disk-troubles.ts`. Disks that are lost, and whoever
+ * is away for long: `world-absences.ts`.
  */
 import { type MemberLimits, memberLimits } from '../kernel/group/index.ts'
 import type { Range, SimRandom } from './sim-random.ts'
@@ -21,6 +22,10 @@ export type WorldFaults = {
   readonly rotEveryMs: number | undefined
   readonly fullEveryMs: number | undefined
   readonly failingEveryMs: number | undefined
+  readonly awayEveryMs: number | undefined
+  readonly wipeEveryMs: number | undefined
+  /** Processors that may lose their disks, one after another; see `wipeableOf`. */
+  readonly wipeable: readonly number[]
   /** The Processor whose disk may lose or alter what it holds; undefined: none. */
   readonly damaged: number | undefined
   /** Chance that a crash is a cut of the power: what was not synced may be gone. */
@@ -40,13 +45,16 @@ export const noWorldFaults: WorldFaults = {
   rotEveryMs: undefined,
   fullEveryMs: undefined,
   failingEveryMs: undefined,
+  awayEveryMs: undefined,
+  wipeEveryMs: undefined,
+  wipeable: [],
   damaged: undefined,
   powerChance: 0,
   downMax: 0,
   clockSkewMs: 0,
 }
 
-/** Draw the troubles of one run. */
+/** Draw the troubles of one run; who may lose his disk depends on who else is faulty. */
 export function drawWorldFaults(random: SimRandom, nodeCount: number): WorldFaults {
   const some = (chance: number): boolean => random.happens(chance)
   const between = (min: number, max: number): number => random.between({ min, max })
@@ -62,6 +70,7 @@ export function drawWorldFaults(random: SimRandom, nodeCount: number): WorldFaul
     bytesPerMs: isSlow ? 10_000 : 100_000,
   }
   const faultsMax = Math.max(1, Math.floor((nodeCount - 1) / 3))
+  const absences = random.fork('absences')
   return {
     weather,
     diskMs: some(0.3) ? { min: 0.1, max: 50 } : { min: 0.02, max: 2 },
@@ -71,6 +80,9 @@ export function drawWorldFaults(random: SimRandom, nodeCount: number): WorldFaul
     rotEveryMs: some(0.25) ? between(50, 500) : undefined,
     fullEveryMs: some(0.2) ? between(500, 3_000) : undefined,
     failingEveryMs: some(0.2) ? between(500, 3_000) : undefined,
+    awayEveryMs: absences.happens(0.25) ? absences.between({ min: 2_000, max: 6_000 }) : undefined,
+    wipeEveryMs: absences.happens(0.4) ? absences.between({ min: 500, max: 3_000 }) : undefined,
+    wipeable: [],
     damaged: nodeCount < 3 ? undefined : 1 + random.below(nodeCount),
     powerChance: some(0.5) ? 0.5 : 0,
     downMax: some(0.3) ? nodeCount : faultsMax,
@@ -107,6 +119,8 @@ export function namesOfWorldFaults(faults: WorldFaults): string[] {
     faults.rotEveryMs === undefined || faults.damaged === undefined ? '' : 'bit rot',
     faults.fullEveryMs === undefined ? '' : 'full disks',
     faults.failingEveryMs === undefined || faults.damaged === undefined ? '' : 'failing syncs',
+    faults.awayEveryMs === undefined ? '' : 'long absences',
+    faults.wipeEveryMs === undefined || faults.wipeable.length === 0 ? '' : 'lost disks',
     faults.clockSkewMs > 0 ? 'skewed clocks' : '',
   ].filter((name) => name !== '')
 }

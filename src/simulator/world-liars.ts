@@ -10,6 +10,7 @@ import { voteEquivocator } from './byzantine/vote-equivocator.ts'
 import { withholder } from './byzantine/withholder.ts'
 import { wrongExecutor } from './byzantine/wrong-executor.ts'
 import type { SimRandom } from './sim-random.ts'
+import type { WorldFaults } from './world-faults.ts'
 
 export const worldLiars = {
   'wrong executor': wrongExecutor,
@@ -35,6 +36,32 @@ export const liarCountMax = (nodeCount: number): number => Math.floor((nodeCount
 /** Copies of each block that may lie or be lost: w − 1 of the w holders that took it. */
 export function replicasFor(nodeCount: number, liarCount: number): number {
   return Math.min(nodeCount, liarCount > 1 ? 4 : 3)
+}
+
+/**
+ * Who may lose his disk beside these liars and bad disks, and how many of the Processors are then
+ * faulty at once: never more than the world survives.
+ */
+export function wipeableOf(
+  nodeCount: number,
+  faults: WorldFaults,
+  liars: readonly LiarPlan[],
+): { readonly wipeable: readonly number[]; readonly faultyCount: number } {
+  const { damaged, failingEveryMs, rotEveryMs, wipeEveryMs } = faults
+  const hasBadDisk = rotEveryMs !== undefined || failingEveryMs !== undefined
+  const others = new Set(liars.map(({ n }) => n))
+  if (hasBadDisk && damaged !== undefined) others.add(damaged)
+  const none = { wipeable: [], faultyCount: liars.length }
+  const faultsMax = liarCountMax(nodeCount)
+  if (wipeEveryMs === undefined || faultsMax === 0) return none
+  if (others.size < faultsMax) {
+    const numbers = Array.from({ length: nodeCount }, (_, index) => index + 1)
+    const wipeable = numbers.filter((n) => !others.has(n))
+    return { wipeable, faultyCount: others.size + 1 }
+  }
+  // The disk that goes wrong may as well be lost.
+  if (liars.length > 0 || damaged === undefined) return none
+  return { wipeable: [damaged], faultyCount: 1 }
 }
 
 /** In two of five runs some, at most as many as the world survives. */

@@ -1,9 +1,10 @@
 /**
- * Brings the troubles of one seed over a world, and ends them: partitions, crashes, freezes, and
- * all that can be wrong with a disk.
+ * Brings the troubles of one seed over a world, and ends them: partitions, crashes, freezes, long
+ * absences, and all that can be wrong with a disk.
  */
 import type { SimRandom } from './sim-random.ts'
 import type { SimWorld } from './world.ts'
+import { AbsenceTroubles } from './world-absences.ts'
 import { DiskTroubles } from './world-disk-troubles.ts'
 import type { WorldFaults } from './world-faults.ts'
 import type { SimProcessor } from './world-processor.ts'
@@ -15,6 +16,7 @@ export class WorldTroubles {
   readonly #world: SimWorld
   readonly #faults: WorldFaults
   readonly disks: DiskTroubles
+  readonly absences: AbsenceTroubles
   #isOn = false
   crashCount = 0
   isOver = false
@@ -25,6 +27,7 @@ export class WorldTroubles {
     this.#world = world
     this.#faults = faults
     this.disks = new DiskTroubles(world, faults)
+    this.absences = new AbsenceTroubles(world, faults)
   }
 
   begin(): void {
@@ -47,6 +50,9 @@ export class WorldTroubles {
     this.#often(rotEveryMs, random.fork('rot'), (one) => this.disks.rot(one))
     this.#often(fullEveryMs, random.fork('full'), (one) => this.disks.fill(one))
     this.#often(failingEveryMs, random.fork('failing'), (one) => this.disks.fail(one))
+    const { awayEveryMs, wipeEveryMs } = this.#faults
+    this.#often(awayEveryMs, random.fork('away'), (one) => this.absences.leave(one))
+    this.#often(wipeEveryMs, random.fork('wipes'), (one) => this.absences.wipe(one))
   }
 
   /** All trouble ends; who is down starts. */

@@ -107,9 +107,10 @@ export class Group {
     }
   }
 
-  member(self: number, restored?: Restored): Member {
+  /** @param baseHeight where the epoch began. */
+  member(self: number, restored?: Restored, baseHeight = 0): Member {
     this.#underTest = self
-    return new Member(this, self, restored)
+    return new Member(this, self, restored, baseHeight)
   }
 
   vote(kind: VoteKind, view: number, by: { signer: number; digest?: Digest }): Vote {
@@ -177,10 +178,10 @@ export class Member {
   wallMs = wallMs
   effects: readonly Effect[] = []
 
-  constructor(group: Group, self: number, restored?: Restored) {
+  constructor(group: Group, self: number, restored?: Restored, baseHeight = 0) {
     this.group = group
     this.self = self
-    this.machine = createMachine(group.setup(self), restored)
+    this.machine = createMachine(group.setup(self), restored, baseHeight)
     this.input({ kind: 'start' })
     for (const peer of this.others) this.machine.up[peer] = true
   }

@@ -8,7 +8,10 @@
  * Upon a stable checkpoint that differs from our own snapshot: our state is damaged; take up that
  *   of the others.
  * Upon a fetch of heights that are gone: the newest stable checkpoint is the answer.
- * Upon that answer: transfer the state, then go on behind it.
+ * Upon that answer: transfer the state of the newest that we know, then go on behind it.
+ * Below the begin of our epoch, upon b + 1 equal votes: transfer that state. One of them is a
+ *   correct member's; a quorum may not have it, since those who voted for the block that ended the
+ *   epoch before need not have executed it.
  *
  * A vote is not written to the journal: it says what deterministic execution came to, so a member
  * that crashes comes to the same again.
@@ -18,6 +21,7 @@
 import { equalBytes } from '../../base/bytes.ts'
 import { checkpointBytes } from './encoding.ts'
 import { checkpointVotesMax } from './limits.ts'
+import { byzBound } from './quorum.ts'
 import { emit, type Machine, send, write } from './state.ts'
 import type {
   Checkpoint,
@@ -25,6 +29,7 @@ import type {
   LogPosition,
   MemberIndex,
   StableCheckpoint,
+  VouchedCheckpoint,
 } from './types.ts'
 
 /** What the machine knows of checkpoints. */
@@ -38,7 +43,11 @@ export type Checkpoints = {
   own: LogPosition
   prunedHeight: number
   /** The state of this checkpoint is being fetched: nothing is executed meanwhile. */
-  transfer: StableCheckpoint | undefined
+  transfer: VouchedCheckpoint | undefined
+  /** Since the last one that succeeded: the next member is asked first. */
+  failedTransfers: number
+  /** Our state is damaged: it is not gone on from. */
+  diverged: boolean
 }
 
 export const newCheckpoints = (memberCount: number): Checkpoints => ({
@@ -48,6 +57,8 @@ export const newCheckpoints = (memberCount: number): Checkpoints => ({
   own: { height: 0, view: 0 },
   prunedHeight: 0,
   transfer: undefined,
+  failedTransfers: 0,
+  diverged: false,
 })
 
 const isEqual = (a: Checkpoint, b: Checkpoint): boolean =>
@@ -74,7 +85,13 @@ export function onCheckpointVote(machine: Machine, from: MemberIndex, vote: Chec
   const { checkpoints } = machine
   if (vote.height <= (checkpoints.stable?.height ?? 0)) return
   const known = checkpoints.votes[vote.signer]
-  if (known === undefined || known.some((other) => other.height === vote.height)) return
+  if (known === undefined) return
+  const same = known.find((other) => other.height === vote.height)
+  if (same !== undefined) {
+    // Said again, to whoever still lacks that state.
+    takeUpVouched(machine, same)
+    return
+  }
   // What is far ahead of us will come as a certificate.
   const oldest = known[0]
   if (known.length >= checkpointVotesMax && oldest !== undefined && vote.height < oldest.height)
@@ -95,10 +112,16 @@ function keepVote(checkpoints: Checkpoints, vote: CheckpointVote): void {
   if (known.length > checkpointVotesMax) known.shift()
 }
 
+const equalVotes = ({ checkpoints }: Machine, to: Checkpoint): CheckpointVote[] =>
+  checkpoints.votes.flatMap((known) => known.filter((one) => isEqual(one, to)))
+
 function tally(machine: Machine, vote: Checkpoint): void {
-  const { checkpoints, setup } = machine
-  const equal = checkpoints.votes.flatMap((known) => known.filter((one) => isEqual(one, vote)))
-  if (equal.length < setup.context.quorum) return
+  const { setup } = machine
+  const equal = equalVotes(machine, vote)
+  if (equal.length < setup.context.quorum) {
+    takeUpVouched(machine, vote)
+    return
+  }
   const chosen = equal.slice(0, setup.context.quorum)
   const { digest, height, state, view } = vote
   learnStable(machine, {
@@ -106,6 +129,16 @@ function tally(machine: Machine, vote: Checkpoint): void {
     signers: chosen.map((one) => one.signer),
     signatures: chosen.map((one) => one.signature),
   })
+}
+
+/** The way back for a member that has nothing of its epoch, while no checkpoint in it is stable. */
+function takeUpVouched(machine: Machine, vote: Checkpoint): void {
+  const { base, executed, setup } = machine
+  if (executed.height >= base.height) return
+  const equal = equalVotes(machine, vote)
+  if (equal.length <= byzBound(setup.config)) return
+  const { digest, height, state, view } = vote
+  startTransfer(machine, { height, view, digest, state, signers: equal.map((one) => one.signer) })
 }
 
 const voteHolds = ({ setup }: Machine, vote: CheckpointVote): boolean => {
@@ -146,7 +179,10 @@ export function onCheckpoint(
     return
   }
   if (isNews) learnStable(machine, checkpoint)
-  if (isWanted && checkpoint.height > machine.executed.height) startTransfer(machine, checkpoint)
+  // Who answers with an old one may be a liar: nobody need have its state any more.
+  const newest = checkpoints.stable
+  if (isWanted && newest !== undefined && newest.height > machine.executed.height)
+    startTransfer(machine, newest)
 }
 
 function learnStable(machine: Machine, checkpoint: StableCheckpoint): void {
@@ -170,6 +206,7 @@ function learnStable(machine: Machine, checkpoint: StableCheckpoint): void {
 function compare(machine: Machine, own: Checkpoint): void {
   const { stable } = machine.checkpoints
   if (stable === undefined || stable.height !== own.height || isEqual(stable, own)) return
+  machine.checkpoints.diverged = true
   emit(machine, { kind: 'diverged', height: own.height })
   startTransfer(machine, stable)
 }
@@ -184,7 +221,7 @@ function pruneLog(machine: Machine): void {
   write(machine, { kind: 'pruneLog', upTo })
 }
 
-function startTransfer(machine: Machine, checkpoint: StableCheckpoint): void {
+function startTransfer(machine: Machine, checkpoint: VouchedCheckpoint): void {
   const { checkpoints } = machine
   if (checkpoints.transfer !== undefined) return
   checkpoints.transfer = checkpoint
@@ -200,7 +237,14 @@ export function onTransferred(machine: Machine, checkpoint: Checkpoint, ok: bool
   checkpoints.transfer = undefined
   machine.commitWanted = true
   machine.changed = true
-  if (!ok) return
+  if (!ok) {
+    checkpoints.failedTransfers++
+    if (checkpoints.diverged && checkpoints.stable !== undefined)
+      startTransfer(machine, checkpoints.stable)
+    return
+  }
+  checkpoints.failedTransfers = 0
+  checkpoints.diverged = false
   const { digest, height, view } = checkpoint
   machine.executed = { height, view, digest }
   checkpoints.own = { height, view }
@@ -213,9 +257,15 @@ export function helpWithCheckpoint(
   peer: MemberIndex,
   stableHeight: number,
 ): void {
-  const { stable, votes } = machine.checkpoints
+  const { stable } = machine.checkpoints
   if (stable !== undefined && stable.height > stableHeight)
     send(machine, peer, { kind: 'checkpoint', checkpoint: stable })
+  sendOwnCheckpoint(machine, peer)
+}
+
+/** Our newest vote, unless a stable checkpoint is as new. */
+export function sendOwnCheckpoint(machine: Machine, peer: MemberIndex): void {
+  const { stable, votes } = machine.checkpoints
   const own = votes[machine.setup.self]?.at(-1)
   if (own !== undefined && own.height > (stable?.height ?? 0))
     send(machine, peer, { kind: 'checkpointVote', vote: own })

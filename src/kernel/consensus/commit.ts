@@ -16,6 +16,7 @@
  */
 import type { Digest } from '../../base/ids.ts'
 import { onCertificate } from './certificates.ts'
+import { sendOwnCheckpoint } from './checkpoint.ts'
 import { pauseExpiry } from './expiries.ts'
 import { keysOf } from './propose.ts'
 import {
@@ -140,7 +141,9 @@ function startFetch(machine: Machine, wanted: FetchRequest): void {
   if (machine.fetch !== undefined) return
   const { digest, fromHeight, view } = wanted
   const request: FetchRequest = { fromHeight, view, digest }
-  machine.fetch = { request, asked: new Set(), current: undefined, attempts: 0, refusals: 0 }
+  // A checkpoint that cannot be had, of a member that may lie: another one is asked first.
+  const attempts = machine.checkpoints.failedTransfers % machine.setup.config.members.length
+  machine.fetch = { request, asked: new Set(), current: undefined, attempts, refusals: 0 }
   askNext(machine, machine.fetch)
 }
 
@@ -253,6 +256,7 @@ export function onFetch(machine: Machine, from: MemberIndex, request: FetchReque
     const { stable } = checkpoints
     const { digest, fromHeight } = request
     const isOfUse = stable !== undefined && stable.height >= fromHeight
+    if (!isOfUse) sendOwnCheckpoint(machine, from)
     send(
       machine,
       from,

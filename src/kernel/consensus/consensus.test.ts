@@ -261,9 +261,10 @@ test('C90: malformed messages and messages of strangers are dropped and counted'
   const [node, other] = world.nodes
   assert(node !== undefined && other !== undefined)
   const good = encodeMessage({ kind: 'ask', fromView: 1, toView: 1 }, world.group.wire)
-  for (const head of [new Uint8Array(0), new Uint8Array(100), good.head.subarray(1)])
+  const noEpoch = good.head.slice().fill(0xff, 34, 42)
+  for (const head of [new Uint8Array(0), new Uint8Array(100), good.head.subarray(1), noEpoch])
     other.links.send(node.id, { channel: channels.consensus, head })
-  await world.run(() => node.metrics.snapshot()['consensus.malformed_messages'] === 3)
+  await world.run(() => node.metrics.snapshot()['consensus.malformed_messages'] === 4)
   for (const one of world.nodes) one.consensus.submit(makeItem(1, 20))
   await world.run(() => world.nodes.every((one) => one.height === 1))
 })

@@ -11,7 +11,6 @@ import { messageOf } from '../../base/error.ts'
 import type { NodeId } from '../../base/ids.ts'
 import type { KeyPair } from '../../ports/crypto.ts'
 import { channels, type IncomingMessage, type OutgoingMessage } from '../links/index.ts'
-import { encodeCertificate } from './encoding.ts'
 import { type Epoch, epochAfter, firstEpoch, openEpoch } from './epoch.ts'
 import { EpochTalk } from './epoch-talk.ts'
 import { ConsensusCode, ConsensusError } from './errors.ts'
@@ -19,21 +18,35 @@ import type {
   CommittedBlock,
   Consensus,
   ConsensusConfig,
-  ConsensusEvidence,
   ConsensusMember,
   ConsensusStatus,
   Snapshot,
 } from './interface.ts'
-import { loadIdentity, loadJournal, readProvedRange, readStoredBlocks } from './journal.ts'
+import {
+  loadEnded,
+  loadIdentity,
+  loadJournal,
+  readProvedRange,
+  readStoredBlocks,
+} from './journal.ts'
 import { step } from './machine.ts'
 import type { Mutation } from './mutations.ts'
 import type { ConsensusOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { checkConfig } from './quorum.ts'
-import { epochWrites, ownKeyWrite, writesOf } from './records.ts'
+import { endedWrite, epochWrites, ownKeyWrite, writesOf } from './records.ts'
 import { committed, replay } from './replay.ts'
+import { reportEvidence, safetyViolated } from './reports.ts'
 import { Shown } from './shown.ts'
-import { admit, createMachine, emptyRestored, leaderOf, type Machine, nodeOf } from './state.ts'
+import {
+  admit,
+  createMachine,
+  emptyRestored,
+  leaderOf,
+  type Machine,
+  nodeOf,
+  ownVotesIn,
+} from './state.ts'
 import { TimerSet } from './timer-set.ts'
 import type {
   Block,
@@ -43,7 +56,7 @@ import type {
   Input,
   MemberIndex,
   Message,
-  StableCheckpoint,
+  VouchedCheckpoint,
 } from './types.ts'
 import { decodeMessage, type EncodedMessage, encodeMessage, kindOf } from './wire.ts'
 
@@ -93,6 +106,9 @@ class Driver implements Consensus {
     this.#talk = new EpochTalk({
       ...options,
       send: (to, encoded) => this.#sendEncoded(to, encoded),
+      onFailed: (error) => {
+        if (this.#running) this.#fail(error)
+      },
     })
     this.#epoch = this.#open(firstEpoch(config))
     this.#machine = createMachine(this.#epoch.setup)
@@ -111,6 +127,8 @@ class Driver implements Consensus {
     if (epoch !== undefined) this.#epoch = this.#open(epoch)
     else if (keySeed !== undefined) this.#epoch = this.#open(this.#epoch.start)
     const restored = await loadJournal(this.#epoch.reader, this.#self, mayBeNew)
+    const ended = await loadEnded(this.#epoch.reader)
+    this.#talk.restore(ended && { ...ended, epoch: this.#open(ended.start) })
     const height = restored.executed?.height ?? 0
     if (restoredHeight > height) {
       const what = `the application is at height ${restoredHeight}, its log at ${height}`
@@ -336,6 +354,9 @@ class Driver implements Consensus {
       // The rest of an epoch that has just ended counts for nothing.
       if (this.#epoch === epoch) this.#carryOut(effect)
       else if (effect.kind === 'commit') this.#takeBack(effect.block)
+      // Others may need it to see that their epoch has ended.
+      else if (effect.kind === 'write' && effect.record.kind === 'haveBlock')
+        this.#outbox.write(writesOf(effect.record, epoch.wire.context))
     }
     this.#outbox.flush()
     const { heldBytes, pool, rounds } = this.#machine
@@ -388,10 +409,10 @@ class Driver implements Consensus {
         )
         return
       case 'evidence':
-        this.#publish(effect)
+        reportEvidence(this.#options, this.#epoch, effect)
         return
       case 'alarm':
-        this.#alarm(effect)
+        this.#fail(safetyViolated(this.#epoch, effect))
         return
       case 'amnesia':
         this.#options.log.error(
@@ -455,7 +476,8 @@ class Driver implements Consensus {
   #sendEncoded(to: MemberIndex, encoded: EncodedMessage): void {
     const { config, links } = this.#options
     const node = config.members[to]?.node
-    if (node !== undefined) links.send(node, { channel: channels.consensus, ...encoded })
+    if (node !== undefined && links.isUp(node))
+      links.send(node, { channel: channels.consensus, ...encoded })
   }
 
   #commit(effect: Extract<Effect, { kind: 'commit' }>): void {
@@ -469,31 +491,37 @@ class Driver implements Consensus {
     this.#shown.executed(height, certificate && { config, certificate })
     this.#height = height
     if (this.#mutation === 'answered-before-sync') application.onDurable(height)
-    this.#noteExpiry()
     metrics.count('consensus.executed_blocks')
     metrics.count('consensus.executed_items', block.payload.items.length)
     metrics.gauge('consensus.height', height)
     metrics.gauge('consensus.view', this.#machine.view)
     const members = application.membersAfter?.(height)
-    if (members === undefined) return
+    if (members === undefined) {
+      this.#noteExpiry()
+      return
+    }
+    // No step in between: it would commit the block, and leave its epoch open for a crash.
     this.#shown.endsEpoch(height)
     this.#endEpoch(members, { height, digest: block.digest })
   }
 
-  /** To all: the finalization that ends the epoch, for those who lack nothing else. */
   #endEpoch(
     members: readonly ConsensusMember[],
     end: { readonly height: number; readonly digest: Block['digest'] },
   ): void {
+    const epoch = this.#epoch
     const { certificate } = this.#machine.final
     if (certificate !== undefined) {
-      const message: Message = { kind: 'certificates', certificates: [certificate] }
-      this.#sendNow({ kind: 'send', to: 'all', message, after: 0 })
+      this.#outbox.write([endedWrite({ start: epoch.start, certificate }, epoch.wire.context)])
+      // It may be newer than what this block rests on, with a vote of ours that is not durable.
+      this.#outbox.leave(ownVotesIn(this.#machine, certificate), () =>
+        this.#talk.end({ epoch, certificate }),
+      )
     }
     this.#enter(epochAfter(this.#epoch.start, end, members), { ...end, view: 0 })
   }
 
-  #transfer(checkpoint: StableCheckpoint): void {
+  #transfer(checkpoint: VouchedCheckpoint): void {
     const { log } = this.#options
     log.info('the state of a checkpoint is fetched', { height: checkpoint.height })
     this.#fetchState(checkpoint).catch((error: unknown) => {
@@ -501,7 +529,7 @@ class Driver implements Consensus {
     })
   }
 
-  async #fetchState(checkpoint: StableCheckpoint): Promise<void> {
+  async #fetchState(checkpoint: VouchedCheckpoint): Promise<void> {
     const { application } = this.#options
     const epoch = this.#epoch
     const { digest, height, state, view } = checkpoint
@@ -558,24 +586,5 @@ class Driver implements Consensus {
     const message: Message =
       range === undefined ? { kind: 'lacking', fromHeight, digest } : { kind: 'range', ...range }
     this.#send({ kind: 'send', to, message, after: 0 })
-  }
-
-  #publish(pair: Pick<ConsensusEvidence, 'first' | 'second'>): void {
-    const { log, metrics, onEvidence } = this.#options
-    const { config, setup } = this.#epoch
-    const member = nodeOf(setup, pair.first.signer)
-    const { view } = pair.first
-    metrics.count('consensus.evidence')
-    log.warn('a member voted twice', { member, view })
-    const { first, second } = pair
-    onEvidence?.({ member, group: config.group, epoch: config.epoch, first, second })
-  }
-
-  #alarm(effect: Extract<Effect, { kind: 'alarm' }>): void {
-    const proofs = effect.certificates.map((one) =>
-      toHex(encodeCertificate(one, this.#epoch.wire.context)),
-    )
-    const what = [effect.what, ...proofs].join(' ')
-    this.#fail(new ConsensusError(ConsensusCode.SafetyViolated, effect.what, { what }))
   }
 }

@@ -90,6 +90,9 @@ export type StableCheckpoint = Checkpoint & {
   readonly signatures: readonly Uint8Array[]
 }
 
+/** A checkpoint whose state its signers have; one of them at least is correct. */
+export type VouchedCheckpoint = Checkpoint & { readonly signers: readonly MemberIndex[] }
+
 export type FetchRequest = {
   /** First height that the asker has not executed. */
   readonly fromHeight: number
@@ -234,7 +237,7 @@ export type Effect =
   /** A quorum vouches for this checkpoint: older states need not be kept. */
   | { readonly kind: 'stable'; readonly checkpoint: StableCheckpoint }
   /** Get the state of this checkpoint from its signers; answer with `transferred`. */
-  | { readonly kind: 'transfer'; readonly checkpoint: StableCheckpoint }
+  | { readonly kind: 'transfer'; readonly checkpoint: VouchedCheckpoint }
   /** A quorum vouches for another state than ours: ours is damaged. */
   | { readonly kind: 'diverged'; readonly height: number }
   /** More liars than the bound: stop and publish. */

@@ -21,6 +21,7 @@ import {
   scriptedGroup,
   silent,
   smallWorld,
+  stranger,
 } from './fixture.test.ts'
 import { pageLateMs, reachWaitMs } from './limits.ts'
 import { encodeAddedList, encodeAddedReply, encodeReadReply } from './wire.ts'
@@ -350,6 +351,23 @@ test('lists of added blocks count when more than liars agree', async () => {
     split.bench.finish(split.group.addedLists(input, { deadlineMs: 500 })),
     coded('group/unavailable'),
   )
+})
+
+test('lists of added blocks: who failed is asked again, and members of other heights soon', async () => {
+  const replyAt = (nextHeight: number): Uint8Array => encodeAddedReply({ lists: [], nextHeight })
+  const input = { fromHeight: 1, countMax: 10 }
+  const later: Script = async (_, times) => {
+    if (times === 1) throw new LinkError(LinkCode.Down, 'down', { peer: stranger })
+    return replyAt(4)
+  }
+  const { bench, group } = scriptedGroup([says(replyAt(4)), later, silent, silent])
+  const found = await bench.finish(group.addedLists(input, { deadlineMs: 1_000 }))
+  assert.equal(found.nextHeight, 4)
+  const catching: Script = async (_, times) => replyAt(times === 1 ? 3 : 4)
+  const apart = scriptedGroup([says(replyAt(4)), catching, says(replyAt(2)), silent])
+  const agreed = await apart.bench.finish(apart.group.addedLists(input, { deadlineMs: 5_000 }))
+  assert.equal(agreed.nextHeight, 4)
+  assert(apart.bench.clock.monotonicMs() < 500, 'the silent one is not waited for')
 })
 
 test('the status counts members in reach', () => {

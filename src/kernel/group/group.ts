@@ -19,11 +19,12 @@ import {
   type SignedBatch,
   verifyPage,
 } from '../section/index.ts'
+import { askAdded } from './added-asking.ts'
 import { Call, GroupClient, reasonOf } from './client.ts'
 import { GroupCode, GroupError } from './errors.ts'
 import type { AddedList, CallOptions, Group } from './interface.ts'
 import type { KnownEpoch } from './known-epoch.ts'
-import { pageLateMs, settleMs } from './limits.ts'
+import { pageLateMs, retryFirstMs, retryLongestMs, settleMs } from './limits.ts'
 import type { Member } from './member.ts'
 import { pack, unpack } from './packing.ts'
 import type { ReadRound } from './read-round.ts'
@@ -228,29 +229,25 @@ class GroupCalls implements Group {
     input: { readonly fromHeight: number; readonly countMax: number },
     options: CallOptions,
   ): Promise<{ readonly lists: readonly AddedList[]; readonly nextHeight: number }> {
-    const { member, liarsMax } = this.#options
+    const { member } = this.#options
     if (member !== undefined && !member.lacksAdded(input.fromHeight)) {
       const { lists, nextHeight } = await member.added(input.fromHeight, input.countMax)
       return { lists: lists.map(decodeAddedList), nextHeight }
     }
     return this.#within(options, async (call) => {
-      const tally = this.#client.tally(liarsMax + 1)
-      let agreed: Uint8Array | undefined
-      await this.#client.askAll(call, {
-        request: encodeGroupRequest({ kind: 'added', ...input }),
-        persist: false,
-        onAnswer: (from, answer) => {
-          if (tally.add(from, answer)) agreed = answer
-          return agreed !== undefined
-        },
-      })
-      if (agreed === undefined) throw this.#client.unavailable(call)
-      const reply = decodeAddedReply(agreed)
-      const { nextHeight } = reply
-      this.#heightSeen = Math.max(this.#heightSeen, nextHeight - 1)
-      const lists = reply.lists.map(decodeAddedList)
-      await member?.keepAdded(input.fromHeight, reply, lists)
-      return { lists, nextHeight }
+      for (let pauseMs = retryFirstMs; !call.signal.aborted; pauseMs *= 2) {
+        const agreed = await askAdded({ ...this.#options, client: this.#client, call }, input)
+        if (agreed !== undefined) {
+          const reply = decodeAddedReply(agreed)
+          const { nextHeight } = reply
+          this.#heightSeen = Math.max(this.#heightSeen, nextHeight - 1)
+          const lists = reply.lists.map(decodeAddedList)
+          await member?.keepAdded(input.fromHeight, reply, lists)
+          return { lists, nextHeight }
+        }
+        await call.pause(Math.min(pauseMs, retryLongestMs))
+      }
+      throw this.#client.unavailable(call)
     })
   }
 
