@@ -11,7 +11,6 @@ import { messageOf } from '../../base/error.ts'
 import type { NodeId } from '../../base/ids.ts'
 import type { KeyPair } from '../../ports/crypto.ts'
 import { channels, type IncomingMessage, type OutgoingMessage } from '../links/index.ts'
-import { encodeCertificate } from './encoding.ts'
 import { type Epoch, epochAfter, firstEpoch, openEpoch } from './epoch.ts'
 import { EpochTalk } from './epoch-talk.ts'
 import { ConsensusCode, ConsensusError } from './errors.ts'
@@ -19,19 +18,25 @@ import type {
   CommittedBlock,
   Consensus,
   ConsensusConfig,
-  ConsensusEvidence,
   ConsensusMember,
   ConsensusStatus,
   Snapshot,
 } from './interface.ts'
-import { loadIdentity, loadJournal, readProvedRange, readStoredBlocks } from './journal.ts'
+import {
+  loadEnded,
+  loadIdentity,
+  loadJournal,
+  readProvedRange,
+  readStoredBlocks,
+} from './journal.ts'
 import { step } from './machine.ts'
 import type { Mutation } from './mutations.ts'
 import type { ConsensusOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { checkConfig } from './quorum.ts'
-import { epochWrites, ownKeyWrite, writesOf } from './records.ts'
+import { endedWrite, epochWrites, ownKeyWrite, writesOf } from './records.ts'
 import { committed, replay } from './replay.ts'
+import { reportEvidence, safetyViolated } from './reports.ts'
 import { Shown } from './shown.ts'
 import {
   admit,
@@ -101,7 +106,9 @@ class Driver implements Consensus {
     this.#talk = new EpochTalk({
       ...options,
       send: (to, encoded) => this.#sendEncoded(to, encoded),
-      onFailed: (error) => this.#stumbled(error),
+      onFailed: (error) => {
+        if (this.#running) this.#fail(error)
+      },
     })
     this.#epoch = this.#open(firstEpoch(config))
     this.#machine = createMachine(this.#epoch.setup)
@@ -120,6 +127,8 @@ class Driver implements Consensus {
     if (epoch !== undefined) this.#epoch = this.#open(epoch)
     else if (keySeed !== undefined) this.#epoch = this.#open(this.#epoch.start)
     const restored = await loadJournal(this.#epoch.reader, this.#self, mayBeNew)
+    const ended = await loadEnded(this.#epoch.reader)
+    this.#talk.restore(ended && { ...ended, epoch: this.#open(ended.start) })
     const height = restored.executed?.height ?? 0
     if (restoredHeight > height) {
       const what = `the application is at height ${restoredHeight}, its log at ${height}`
@@ -302,10 +311,6 @@ class Driver implements Consensus {
     this.#fail(new ConsensusError(ConsensusCode.JournalFailed, message, { what }, { cause }))
   }
 
-  #stumbled(error: unknown): void {
-    if (this.#running) this.#fail(error)
-  }
-
   #fail(error: unknown): void {
     this.#halt()
     this.#outbox.close()
@@ -349,6 +354,9 @@ class Driver implements Consensus {
       // The rest of an epoch that has just ended counts for nothing.
       if (this.#epoch === epoch) this.#carryOut(effect)
       else if (effect.kind === 'commit') this.#takeBack(effect.block)
+      // Others may need it to see that their epoch has ended.
+      else if (effect.kind === 'write' && effect.record.kind === 'haveBlock')
+        this.#outbox.write(writesOf(effect.record, epoch.wire.context))
     }
     this.#outbox.flush()
     const { heldBytes, pool, rounds } = this.#machine
@@ -401,10 +409,10 @@ class Driver implements Consensus {
         )
         return
       case 'evidence':
-        this.#publish(effect)
+        reportEvidence(this.#options, this.#epoch, effect)
         return
       case 'alarm':
-        this.#alarm(effect)
+        this.#fail(safetyViolated(this.#epoch, effect))
         return
       case 'amnesia':
         this.#options.log.error(
@@ -497,20 +505,18 @@ class Driver implements Consensus {
     this.#endEpoch(members, { height, digest: block.digest })
   }
 
-  /** To all: the finalization that ends the epoch, for those who lack nothing else. */
   #endEpoch(
     members: readonly ConsensusMember[],
     end: { readonly height: number; readonly digest: Block['digest'] },
   ): void {
+    const epoch = this.#epoch
     const { certificate } = this.#machine.final
     if (certificate !== undefined) {
-      const message: Message = { kind: 'certificates', certificates: [certificate] }
-      const encoded = encodeMessage(message, this.#epoch.wire)
+      this.#outbox.write([endedWrite({ start: epoch.start, certificate }, epoch.wire.context)])
       // It may be newer than what this block rests on, with a vote of ours that is not durable.
-      this.#outbox.leave(ownVotesIn(this.#machine, certificate), () => {
-        for (const to of this.#indexes.values())
-          if (to !== this.#self) this.#sendEncoded(to, encoded)
-      })
+      this.#outbox.leave(ownVotesIn(this.#machine, certificate), () =>
+        this.#talk.end({ epoch, certificate }),
+      )
     }
     this.#enter(epochAfter(this.#epoch.start, end, members), { ...end, view: 0 })
   }
@@ -518,7 +524,9 @@ class Driver implements Consensus {
   #transfer(checkpoint: VouchedCheckpoint): void {
     const { log } = this.#options
     log.info('the state of a checkpoint is fetched', { height: checkpoint.height })
-    this.#fetchState(checkpoint).catch((error: unknown) => this.#stumbled(error))
+    this.#fetchState(checkpoint).catch((error: unknown) => {
+      if (this.#running) this.#fail(error)
+    })
   }
 
   async #fetchState(checkpoint: VouchedCheckpoint): Promise<void> {
@@ -564,7 +572,9 @@ class Driver implements Consensus {
     this.#serving.add(to)
     this.#answer(to, request).then(
       () => this.#serving.delete(to),
-      (error: unknown) => this.#stumbled(error),
+      (error: unknown) => {
+        if (this.#running) this.#fail(error)
+      },
     )
   }
 
@@ -576,24 +586,5 @@ class Driver implements Consensus {
     const message: Message =
       range === undefined ? { kind: 'lacking', fromHeight, digest } : { kind: 'range', ...range }
     this.#send({ kind: 'send', to, message, after: 0 })
-  }
-
-  #publish(pair: Pick<ConsensusEvidence, 'first' | 'second'>): void {
-    const { log, metrics, onEvidence } = this.#options
-    const { config, setup } = this.#epoch
-    const member = nodeOf(setup, pair.first.signer)
-    const { view } = pair.first
-    metrics.count('consensus.evidence')
-    log.warn('a member voted twice', { member, view })
-    const { first, second } = pair
-    onEvidence?.({ member, group: config.group, epoch: config.epoch, first, second })
-  }
-
-  #alarm(effect: Extract<Effect, { kind: 'alarm' }>): void {
-    const proofs = effect.certificates.map((one) =>
-      toHex(encodeCertificate(one, this.#epoch.wire.context)),
-    )
-    const what = [effect.what, ...proofs].join(' ')
-    this.#fail(new ConsensusError(ConsensusCode.SafetyViolated, effect.what, { what }))
   }
 }

@@ -1,67 +1,190 @@
-/** What a member says to one that is still in the epoch before. */
+/** What members of different epochs say to each other, and whom they believe. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Group } from '../../../test/conformance/consensus-fixture.ts'
 import { memoryMetrics } from '../../../test/conformance/consensus-metrics.ts'
-import { nodeClock } from '../../adapters/node-clock.ts'
+import { Writer } from '../../base/codec.ts'
+import { digestOf } from '../../base/ids.ts'
 import type { Journal } from '../../ports/journal.ts'
+import { CountingApplication } from '../../simulator/consensus-application.ts'
+import { Scheduler } from '../../simulator/scheduler.ts'
+import { SimClock } from '../../simulator/sim-clock.ts'
 import { SimJournals } from '../../simulator/sim-journal.ts'
+import { SimLinkNet } from '../../simulator/sim-links.ts'
+import { SimLog } from '../../simulator/sim-log.ts'
+import { SimProcess } from '../../simulator/sim-process.ts'
 import { SimRandom } from '../../simulator/sim-random.ts'
 import { channels, type IncomingMessage } from '../links/index.ts'
-import { type Epoch, epochAfter, firstEpoch } from './epoch.ts'
+import { type Epoch, epochAfter, firstEpoch, openEpoch } from './epoch.ts'
+import { EpochClaims } from './epoch-claims.ts'
 import { EpochTalk } from './epoch-talk.ts'
+import type { ConsensusOptions } from './options.ts'
 import { writesOf } from './records.ts'
-import type { Message } from './types.ts'
-import { decodeMessage, type EncodedMessage, encodeMessage, isEpoch } from './wire.ts'
+import type { EpochStart, MemberIndex, Message } from './types.ts'
+import {
+  addressOf,
+  decodeMessage,
+  type EncodedMessage,
+  encodeEpoch,
+  encodeMessage,
+  isEpoch,
+} from './wire.ts'
 
 const group = new Group(4)
-const [block] = group.chain(1)
-assert(block !== undefined)
-const certificate = group.certificate('finalize', 1, { digest: block.digest })
+const chain = group.chain(4)
+const self = 0
 
-/** This member, in epoch 2, which began at height 1. */
-function epochOf(journal: Journal): Epoch {
-  const end = { height: 1, digest: block!.digest }
-  const start = epochAfter(firstEpoch(group.config), end, group.config.members)
-  const config = { ...group.config, epoch: 2 }
-  const wire = { ...group.wire, context: { ...group.context, epoch: 2 } }
-  const reader = { journal, crypto: group.crypto, context: wire.context, limits: group.limits }
-  return { start, config, hasKey: true, setup: group.setup(0), wire, reader }
-}
+const first = firstEpoch(group.config)
+const renewed = group.config.members.map((member, index) =>
+  index === 3 ? { ...member, consensusKey: new Uint8Array(32).fill(9) } : member,
+)
+const second = epochAfter(first, { height: 3, digest: chain[2]!.digest }, renewed)
+const third = epochAfter(second, { height: 9, digest: digestOf('ab'.repeat(32)) }, renewed)
 
-function heardIn(epoch: number): IncomingMessage {
-  const context = { ...group.context, epoch }
-  const ask: Message = { kind: 'ask', fromView: 1, toView: 1 }
-  const { head } = encodeMessage(ask, { ...group.wire, context })
-  const from = group.config.members[1]!.node
-  const proof = (): never => assert.fail('no proof is asked for')
-  return { from, channel: channels.consensus, head, proof }
-}
-
-async function saidTo(epoch: number, journal: Journal): Promise<EncodedMessage[]> {
-  const said: EncodedMessage[] = []
-  const talk = new EpochTalk({
-    clock: nodeClock,
-    metrics: memoryMetrics(),
-    send: (_, encoded) => said.push(encoded),
-    onFailed: (error) => assert.fail(String(error)),
+class Desk {
+  readonly scheduler = new Scheduler({ settle: () => new Promise((done) => setImmediate(done)) })
+  readonly clock = new SimClock(new SimProcess(this.scheduler, 'desk'))
+  readonly metrics = memoryMetrics()
+  readonly sent: { readonly to: MemberIndex; readonly message: EncodedMessage }[] = []
+  readonly failed: unknown[] = []
+  readonly talk = new EpochTalk({
+    ...{ clock: this.clock, metrics: this.metrics },
+    send: (to, message) => this.sent.push({ to, message }),
+    onFailed: (error) => this.failed.push(error),
   })
-  assert.equal(talk.hear(heardIn(epoch), 1, epochOf(journal)), 'done')
-  await new Promise((resolve) => setImmediate(resolve))
-  return said
+  readonly journal: Promise<Journal> = new SimJournals({ random: new SimRandom(1) })
+    .opener()
+    .open('consensus')
+
+  async open(start: EpochStart): Promise<Epoch> {
+    const process = new SimProcess(this.scheduler, 'one')
+    const options: ConsensusOptions = {
+      ...{ config: group.config, self: group.config.members[self]!.node, mayBeNew: true },
+      ...{ consensusKeyPair: group.keys[self]!, crypto: group.crypto, clock: this.clock },
+      links: new SimLinkNet(new SimRandom(2)).linksOf(group.config.members[self]!.node, process),
+      ...{ journal: await this.journal, log: new SimLog(process), metrics: this.metrics },
+      application: new CountingApplication({
+        onExecuted: () => undefined,
+        onDurable: () => undefined,
+      }),
+      ...{ restoredHeight: 0, onFatal: (error: Error) => this.failed.push(error) },
+    }
+    return openEpoch(options, start, { self, keys: [group.keys[self]!], mutation: undefined })
+  }
+
+  /** Kinds of what was sent since the last look; `epoch` for a claim. */
+  kinds(epoch: Epoch): string[] {
+    return this.sent.splice(0).map(({ message }) => {
+      if (isEpoch(message.head)) return 'epoch'
+      assert.equal(addressOf(message.head)?.epoch, epoch.start.epoch)
+      return decodeMessage(message, 1, epoch.wire).kind
+    })
+  }
+
+  async pass(timeMs: number): Promise<void> {
+    let isOver = false
+    this.clock.after(timeMs, () => {
+      isOver = true
+    })
+    await this.scheduler.run({ until: () => isOver })
+  }
 }
 
-test('C96: a member alone in an epoch shows the finalization that ended the one before', async () => {
-  const journal = await new SimJournals({ random: new SimRandom(1) }).opener().open('consensus')
-  assert.equal((await saidTo(1, journal)).length, 1, 'it knows of none')
-  await journal.commit(writesOf({ kind: 'final', certificate }, group.context))
-  const [claim, shown] = await saidTo(1, journal)
-  assert(claim !== undefined && shown !== undefined)
-  assert(isEpoch(claim.head))
-  const message = decodeMessage(shown, 0, group.wire)
-  assert.deepEqual(message, { kind: 'certificates', certificates: [certificate] })
-  // When something is final in the new epoch, a quorum is there.
-  const newer = { ...group.context, epoch: 2 }
-  await journal.commit(writesOf({ kind: 'final', certificate }, newer))
-  assert.equal((await saidTo(1, journal)).length, 1)
+const incoming = ({ head, body }: EncodedMessage, from = 1): IncomingMessage => ({
+  from: group.config.members[from]!.node,
+  channel: channels.consensus,
+  head,
+  ...(body !== undefined && { body }),
+  proof: () => assert.fail('no proof is asked for'),
+})
+
+const status: Message = { kind: 'status', view: 1, finalView: 0, height: 0, stableHeight: 0 }
+
+test('C29: an epoch number that no integer holds is a malformed message, and no crash', async () => {
+  const desk = new Desk()
+  const ours = await desk.open(first)
+  const { head } = encodeMessage(status, ours.wire)
+  const wild = head.slice()
+  wild.fill(255, 34, 42)
+  assert.equal(desk.talk.hear(incoming({ head: wild }), 1, ours), 'ours')
+  assert.throws(() => decodeMessage({ head: wild }, 1, ours.wire), /2\^53/)
+  const short = new Writer().u8(1).u8(12).hex(group.config.group).u64(2).finish()
+  assert.equal(desk.talk.hear(incoming({ head: short }), 1, ours), 'done')
+  assert.equal(desk.metrics.snapshot()['consensus.malformed_messages'], 1)
+})
+
+test('who speaks of an older epoch is told of ours, of a newer one is greeted, both not too often', async () => {
+  const desk = new Desk()
+  const [old, ours, next] = [
+    await desk.open(first),
+    await desk.open(second),
+    await desk.open(third),
+  ]
+  const hear = (epoch: Epoch, from = 1): unknown =>
+    desk.talk.hear(incoming(encodeMessage(status, epoch.wire), from), from, ours)
+  assert.equal(hear(ours), 'ours')
+  assert.equal(hear(old), 'done')
+  assert.deepEqual(desk.kinds(ours), ['epoch'])
+  assert.equal(hear(old), 'done')
+  assert.equal(hear(next), 'done')
+  assert.deepEqual(desk.kinds(ours), [], 'the same peer, at once')
+  assert.equal(hear(next, 2), 'greet')
+  await desk.pass(ours.setup.delta0Ms)
+  assert.equal(hear(next), 'greet')
+})
+
+test('b + 1 equal claims are believed; a liar’s alone, an older epoch, and other nodes are not', async () => {
+  const desk = new Desk()
+  const ours = await desk.open(first)
+  const claim = (start: EpochStart, from: number): unknown =>
+    desk.talk.hear(incoming(encodeEpoch(start, ours.wire), from), from, ours)
+  assert.equal(claim(third, 1), 'done')
+  assert.equal(claim(third, 1), 'done', 'the same member again')
+  assert.equal(claim(second, 2), 'done')
+  assert.deepEqual(claim(second, 3), { later: second })
+  desk.talk.forget()
+  assert.equal(claim(second, 1), 'done')
+  assert.equal(claim(first, 2), 'done')
+  const claims = new EpochClaims()
+  const strange = { ...second, members: renewed.slice(1) }
+  for (const from of [1, 2, 3]) assert.equal(claims.add(from, strange, group.config), undefined)
+})
+
+test('C24: whoever is still in the epoch before ours is shown what ended it and given its blocks', async () => {
+  const desk = new Desk()
+  const old = await desk.open(first)
+  const ours = await desk.open(second)
+  const journal = await desk.journal
+  const [a, b, end, behind] = chain
+  const finalOf = group.certificate('finalize', 4, { digest: behind!.digest })
+  for (const [index, block] of [a!, b!, end!].entries()) {
+    const { digest, header } = block
+    // The block that ended it was finalized by one behind it.
+    const certificate =
+      index < 2 ? group.certificate('finalize', header.view, { digest }) : undefined
+    const record = { kind: 'executed', height: index + 1, block, certificate } as const
+    await journal.commit(writesOf({ kind: 'haveBlock', block }, old.wire.context))
+    await journal.commit(writesOf(record, old.wire.context))
+  }
+  await journal.commit(writesOf({ kind: 'haveBlock', block: behind! }, old.wire.context))
+  desk.talk.end({ epoch: old, certificate: finalOf })
+  assert.deepEqual(
+    desk.sent.map(({ to }) => to),
+    [1, 2, 3],
+  )
+  assert.deepEqual(desk.kinds(old), ['certificates', 'certificates', 'certificates'])
+  assert.equal(desk.talk.hear(incoming(encodeMessage(status, old.wire)), 1, ours), 'done')
+  assert.deepEqual(desk.kinds(old), ['certificates', 'epoch'])
+  const fetch = async (fromHeight: number, block: (typeof chain)[number]): Promise<string[]> => {
+    const { digest, header } = block
+    const message: Message = { kind: 'fetch', fromHeight, view: header.view, digest }
+    assert.equal(desk.talk.hear(incoming(encodeMessage(message, old.wire)), 1, ours), 'done')
+    await desk.pass(10)
+    return desk.kinds(old)
+  }
+  assert.deepEqual(await fetch(1, behind!), ['range'])
+  assert.deepEqual(await fetch(3, behind!), ['block'])
+  assert.deepEqual(await fetch(3, end!), ['block'])
+  assert.deepEqual(await fetch(Number.MAX_SAFE_INTEGER, group.block(7)), ['lacking'])
+  assert.deepEqual(desk.failed, [])
 })

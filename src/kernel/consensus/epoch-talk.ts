@@ -2,10 +2,10 @@
  * What members of different epochs say to each other. Whoever speaks of an older epoch is told of
  * ours; of a newer one, is shown where we are, so that he tells us. What b + 1 members tell is so.
  *
- * A single member may know that an epoch has ended, and the others go down before they hear of it.
- * Nobody then believes it, and it votes with them no more. So it shows the finalization too, which
- * needs no belief: to all who are one epoch behind, as long as nothing is final in the new one.
- * Afterwards a quorum is in the new epoch, and b + 1 of it tell.
+ * The epoch before ours stays readable: whoever is still in it is shown the finalization that ended
+ * it, and given its blocks, so that he executes the end himself. Else the members that voted for
+ * that finalization and fell before they saw it could neither finish their epoch without the one
+ * that left it, nor believe that one alone.
  */
 import { CodecError } from '../../base/codec.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -13,72 +13,67 @@ import type { Metrics } from '../../ports/metrics.ts'
 import type { IncomingMessage } from '../links/index.ts'
 import type { Epoch } from './epoch.ts'
 import { EpochClaims } from './epoch-claims.ts'
-import { loadFinal } from './journal.ts'
-import type { EpochStart, MemberIndex } from './types.ts'
+import { readProvedRange, readStoredBlock } from './journal.ts'
+import type { Certificate, EpochStart, FetchRequest, MemberIndex, Message } from './types.ts'
 import {
   addressOf,
   decodeEpoch,
+  decodeMessage,
   type EncodedMessage,
   encodeEpoch,
   encodeMessage,
   isEpoch,
+  kindOf,
 } from './wire.ts'
 
 /** A message of our epoch, or one that is dealt with; `greet` asks to say where we are. */
 export type Heard = 'ours' | 'done' | 'greet' | { readonly later: EpochStart }
 
-const malformed = Symbol('malformed')
+/** The epoch before ours, and a finalization in it of its last block or of one behind that. */
+export type EndedEpoch = { readonly epoch: Epoch; readonly certificate: Certificate }
+
+type Options = {
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly send: (to: MemberIndex, encoded: EncodedMessage) => void
+  /** The journal could not be read. */
+  readonly onFailed: (error: unknown) => void
+}
 
 export class EpochTalk {
-  readonly #clock: Clock
-  readonly #metrics: Metrics
-  readonly #send: (to: MemberIndex, encoded: EncodedMessage) => void
-  readonly #onFailed: (error: unknown) => void
+  readonly #options: Options
   readonly #claims = new EpochClaims()
   /** When each peer was last told, by the monotonic clock. */
   readonly #toldMs = new Map<MemberIndex, number>()
+  /** Peers that an answer is under way to. */
+  readonly #serving = new Set<MemberIndex>()
+  #ended: EndedEpoch | undefined
 
-  constructor(options: {
-    readonly clock: Clock
-    readonly metrics: Metrics
-    readonly send: (to: MemberIndex, encoded: EncodedMessage) => void
-    /** The journal could not be read. */
-    readonly onFailed: (error: unknown) => void
-  }) {
-    this.#clock = options.clock
-    this.#metrics = options.metrics
-    this.#send = options.send
-    this.#onFailed = options.onFailed
+  constructor(options: Options) {
+    this.#options = options
   }
 
   /** Upon any message of another member. */
   hear(message: IncomingMessage, from: MemberIndex, epoch: Epoch): Heard {
-    const address = this.#read(() => addressOf(message.head))
-    if (address === malformed) return 'done'
+    const address = addressOf(message.head)
     const { config, start, wire } = epoch
     if (address === undefined || address.group !== config.group) return 'ours'
     if (isEpoch(message.head)) return this.#claimed(message, from, epoch)
     if (address.epoch === start.epoch) return 'ours'
+    const ended = this.#ended?.epoch.start.epoch === address.epoch ? this.#ended : undefined
+    if (ended !== undefined && kindOf(message.head) === 'fetch') {
+      this.#fetched(message, from, { ended, baseHeight: start.baseHeight })
+      return 'done'
+    }
     if (!this.#mayTell(from, epoch)) return 'done'
     if (address.epoch > start.epoch) return 'greet'
-    this.#send(from, encodeEpoch(start, wire))
-    if (address.epoch === start.epoch - 1) this.#showEnd(from, epoch).catch(this.#onFailed)
+    if (ended !== undefined) this.#show(from, ended)
+    this.#options.send(from, encodeEpoch(start, wire))
     return 'done'
   }
 
-  /** The finalization that ended the epoch before, in its own terms; it is durable here. */
-  async #showEnd(to: MemberIndex, { reader, start, wire }: Epoch): Promise<void> {
-    const context = { ...wire.context, epoch: start.epoch - 1 }
-    const certificate = await loadFinal({ ...reader, context })
-    if (certificate === undefined) return
-    this.#send(
-      to,
-      encodeMessage({ kind: 'certificates', certificates: [certificate] }, { ...wire, context }),
-    )
-  }
-
   #mayTell(peer: MemberIndex, { setup }: Epoch): boolean {
-    const nowMs = this.#clock.monotonicMs()
+    const nowMs = this.#options.clock.monotonicMs()
     const last = this.#toldMs.get(peer) ?? Number.NEGATIVE_INFINITY
     if (nowMs - last < setup.delta0Ms / 2) return false
     this.#toldMs.set(peer, nowMs)
@@ -86,19 +81,18 @@ export class EpochTalk {
   }
 
   #claimed(message: IncomingMessage, from: MemberIndex, { config }: Epoch): Heard {
-    const claim = this.#read(() => decodeEpoch(message.head))
-    if (claim === malformed) return 'done'
-    const later = this.#claims.add(from, claim, config)
+    const claim = this.#decoded(() => decodeEpoch(message.head))
+    const later = claim && this.#claims.add(from, claim, config)
     return later === undefined ? 'done' : { later }
   }
 
-  #read<Value>(read: () => Value): Value | typeof malformed {
+  #decoded<Value>(decode: () => Value): Value | undefined {
     try {
-      return read()
+      return decode()
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
-      this.#metrics.count('consensus.malformed_messages')
-      return malformed
+      this.#options.metrics.count('consensus.malformed_messages')
+      return undefined
     }
   }
 
@@ -106,4 +100,51 @@ export class EpochTalk {
   forget(): void {
     this.#claims.clear()
   }
+
+  /** The epoch before ours, as a restart finds it; undefined when its end was not executed here. */
+  restore(ended: EndedEpoch | undefined): void {
+    this.#ended = ended
+  }
+
+  /** An epoch has ended here: all others are shown why. */
+  end(ended: EndedEpoch): void {
+    this.#ended = ended
+    const { members } = ended.epoch.config
+    for (const peer of members.keys()) if (peer !== ended.epoch.setup.self) this.#show(peer, ended)
+  }
+
+  #show(peer: MemberIndex, { certificate, epoch }: EndedEpoch): void {
+    const message: Message = { kind: 'certificates', certificates: [certificate] }
+    this.#options.send(peer, encodeMessage(message, epoch.wire))
+  }
+
+  #fetched(
+    message: IncomingMessage,
+    from: MemberIndex,
+    of: { readonly ended: EndedEpoch; readonly baseHeight: number },
+  ): void {
+    const { wire } = of.ended.epoch
+    const request = this.#decoded(() => decodeMessage(message, from, wire))
+    if (request?.kind !== 'fetch' || this.#serving.has(from)) return
+    this.#serving.add(from)
+    answerOf(of.ended.epoch, of.baseHeight, request).then(
+      (answer) => {
+        this.#serving.delete(from)
+        this.#options.send(from, encodeMessage(answer, wire))
+      },
+      (error: unknown) => this.#options.onFailed(error),
+    )
+  }
+}
+
+/** Blocks up to the epoch's end with their proof, or the one behind it that the asker lacks. */
+async function answerOf(
+  { reader }: Epoch,
+  endHeight: number,
+  { digest, fromHeight, view }: FetchRequest,
+): Promise<Message> {
+  const range = fromHeight <= endHeight ? await readProvedRange(reader, fromHeight) : undefined
+  if (range !== undefined) return { kind: 'range', ...range }
+  const block = await readStoredBlock(reader, view, digest)
+  return block === undefined ? { kind: 'lacking', fromHeight, digest } : { kind: 'block', block }
 }

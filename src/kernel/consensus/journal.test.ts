@@ -251,3 +251,42 @@ test('a range proves itself: up to the last certified block, or on to the next a
   assert.equal(await shape(10), undefined, 'nothing proves the last one yet')
   assert.equal(await shape(11), undefined)
 })
+
+test('C24: a log that is cleared while it is read is no damage, one with a hole in it is', async () => {
+  const journal = await openJournal()
+  const chain = group.chain(3)
+  await executed(journal, chain, [1, 2, 3])
+  /** The blocks go between the reading of heights and that of blocks. */
+  const cleared: Journal = {
+    ...{ commit: (writes) => journal.commit(writes), close: () => journal.close() },
+    get: (key) => journal.get(key),
+    range: async (range) => {
+      const found = await journal.range(range)
+      await commit(journal, [{ kind: 'pruneLog', upTo: { height: 3, view: 3 } }])
+      return found
+    },
+  }
+  assert.equal(await readProvedRange(readerOf(cleared), 1), undefined)
+  const range = { fromHeight: 1, countMax: 3, bytesMax: 1_000 }
+  await executed(journal, chain, [1, 2, 3])
+  assert.deepEqual(await readStoredBlocks(readerOf(cleared), range), [])
+  await executed(journal, chain, [1, 2, 3])
+  await commit(journal, [{ kind: 'dropBlock', view: 2, digest: chain[1]!.digest }])
+  await assert.rejects(readProvedRange(readerOf(journal), 1), isDamaged)
+})
+
+test('a range ends with its epoch, whatever follows in the log', async () => {
+  const journal = await openJournal()
+  const chain = group.chain(3)
+  await executed(journal, chain.slice(0, 2), [2])
+  const later = { ...context, epoch: 2 }
+  const block = chain[2]!
+  const certificate = group.certificate('finalize', 3, { digest: block.digest })
+  const records: JournalRecord[] = [
+    { kind: 'haveBlock', block },
+    { kind: 'executed', height: 3, block, certificate },
+  ]
+  await journal.commit(records.flatMap((record) => writesOf(record, later)))
+  const range = await readProvedRange(readerOf(journal), 1)
+  assert.deepEqual([range?.blocks.length, range?.tail.length], [2, 0])
+})

@@ -13,7 +13,7 @@ import { ConsensusCode, ConsensusError } from './errors.ts'
 import { type ConsensusLimits, rangeBlocksMax, rangeTailMax } from './limits.ts'
 import * as records from './records.ts'
 import type { Restored } from './state.ts'
-import type { Block, BlockRange, Certificate, EpochStart, Header } from './types.ts'
+import type { Block, BlockRange, Certificate, EpochStart } from './types.ts'
 
 /** Entries of one read from the store. */
 const scanCount = 64
@@ -106,17 +106,13 @@ export async function loadIdentity(
   }
 }
 
-/**
- * The newest finalization that is durable, if it is one of the reader's epoch.
- *
- * @throws ConsensusError `consensus/journal-damaged`, JournalError
- */
-export async function loadFinal(
-  reader: Pick<JournalReader, 'context' | 'journal'>,
-): Promise<Certificate | undefined> {
-  const value = await reader.journal.get(records.finalKey)
+/** The epoch before the current one, with what proved its end; of one that was executed here. */
+export async function loadEnded(
+  reader: JournalReader,
+): Promise<{ readonly start: EpochStart; readonly certificate: Certificate } | undefined> {
+  const value = await reader.journal.get(records.endedKey)
   try {
-    return value === undefined ? undefined : records.readFinal(value, reader.context)
+    return value === undefined ? undefined : records.readEnded(value, reader.context)
   } catch (error) {
     throw error instanceof CodecError ? damaged(error) : error
   }
@@ -184,23 +180,26 @@ export async function readStoredBlocks(
   try {
     const countMax = Math.min(range.countMax, rangeBlocksMax)
     const entries = await heightEntries(reader, range.fromHeight, countMax)
-    return await withPayloads(reader, range.fromHeight, fitting(entries, { ...range, countMax }))
+    const chosen = fitting(entries, { ...range, countMax })
+    return (await withPayloads(reader, range.fromHeight, chosen)) ?? []
   } catch (error) {
     throw error instanceof CodecError ? damaged(error) : error
   }
 }
 
+/** Undefined when the log up to there was cleared while it was read. */
 async function withPayloads(
   reader: JournalReader,
   fromHeight: number,
   entries: readonly records.HeightEntry[],
-): Promise<StoredBlock[]> {
+): Promise<StoredBlock[] | undefined> {
   const [first] = entries
   if (first === undefined) return []
   const end = entries.findIndex((entry) => entry.epoch !== first.epoch)
   if (end > 0) {
     const older = await withPayloads(reader, fromHeight, entries.slice(0, end))
-    return [...older, ...(await withPayloads(reader, fromHeight + end, entries.slice(end)))]
+    const newer = await withPayloads(reader, fromHeight + end, entries.slice(end))
+    return older && newer && [...older, ...newer]
   }
   return ofOneEpoch(inEpoch(reader, first.epoch), fromHeight, entries)
 }
@@ -214,7 +213,7 @@ async function ofOneEpoch(
   reader: JournalReader,
   fromHeight: number,
   entries: readonly records.HeightEntry[],
-): Promise<StoredBlock[]> {
+): Promise<StoredBlock[] | undefined> {
   const first = entries[0]
   const last = entries.at(-1)
   if (first === undefined || last === undefined) return []
@@ -231,27 +230,41 @@ async function ofOneEpoch(
   const stored: StoredBlock[] = []
   for (const [place, entry] of entries.entries()) {
     const digest = headerDigest(reader.crypto, reader.context, entry.header)
-    const block = found.get(digest) ?? (await oneBlock(reader, entry.header, digest))
-    const { certificate, epoch } = entry
-    stored.push({ height: fromHeight + place, epoch, block, certificate })
+    const { certificate, epoch, header } = entry
+    const height = fromHeight + place
+    const block = found.get(digest) ?? (await readStoredBlock(reader, header.view, digest))
+    if (block === undefined) {
+      if ((await reader.journal.get(records.heightKey(height))) === undefined) return undefined
+      throw damaged(new Error(`no block of view ${header.view}`))
+    }
+    stored.push({ height, epoch, block, certificate })
   }
   return stored
 }
 
-async function oneBlock(
+/** A block of the reader's epoch by its name, executed or not. */
+export async function readStoredBlock(
   reader: JournalReader,
-  header: Header,
+  view: number,
   digest: Block['digest'],
-): Promise<Block> {
-  const key = records.blockKey(reader.context.epoch, header.view, digest)
-  const value = await reader.journal.get(key)
-  if (value === undefined) throw damaged(new Error(`no block of view ${header.view}`))
-  return records.readBlock(value, reader)
+): Promise<Block | undefined> {
+  const value = await reader.journal.get(records.blockKey(reader.context.epoch, view, digest))
+  return value === undefined ? undefined : records.readBlock(value, reader)
+}
+
+/** The first entries that are of the reader's epoch. */
+function ofThisEpoch(
+  { context }: JournalReader,
+  entries: readonly records.HeightEntry[],
+): readonly records.HeightEntry[] {
+  const end = entries.findIndex(({ epoch }) => epoch !== context.epoch)
+  return end < 0 ? entries : entries.slice(0, end)
 }
 
 /**
- * Blocks from a height on that prove themselves: they end at the last certified block that fits, or
- * go on as headers to the next certified one. Undefined when there is none, or none near enough.
+ * Blocks of the reader's epoch from a height on that prove themselves: they end at the last
+ * certified block that fits, or go on as headers to the next certified one. Undefined when there is
+ * none, or none near enough.
  */
 export async function readProvedRange(
   reader: JournalReader,
@@ -261,7 +274,7 @@ export async function readProvedRange(
   const range = { fromHeight, countMax: rangeBlocksMax, bytesMax: rangeBytesMax }
   try {
     const entries = await heightEntries(reader, fromHeight, rangeBlocksMax)
-    const chosen = fitting(entries, range)
+    const chosen = fitting(ofThisEpoch(reader, entries), range)
     // Nothing, or nothing durable yet: the tail is read later and may know more.
     if (chosen.length === 0) return undefined
     const certified = chosen.findLastIndex((entry) => entry.certificate !== undefined)
@@ -269,8 +282,9 @@ export async function readProvedRange(
     const tail = certified >= 0 ? [] : await tailAfter(reader, fromHeight + chosen.length)
     const certificate = chosen[certified]?.certificate ?? tail?.at(-1)?.certificate
     if (tail === undefined || certificate === undefined) return undefined
-    const blocks = (await withPayloads(reader, fromHeight, chosen)).map((stored) => stored.block)
-    return { fromHeight, blocks, certificate, tail: tail.map((entry) => entry.header) }
+    const stored = await withPayloads(reader, fromHeight, chosen)
+    const blocks = stored?.map(({ block }) => block)
+    return blocks && { fromHeight, blocks, certificate, tail: tail.map((entry) => entry.header) }
   } catch (error) {
     throw error instanceof CodecError ? damaged(error) : error
   }
@@ -281,7 +295,7 @@ async function tailAfter(
   reader: JournalReader,
   height: number,
 ): Promise<records.HeightEntry[] | undefined> {
-  const entries = await heightEntries(reader, height, rangeTailMax)
+  const entries = ofThisEpoch(reader, await heightEntries(reader, height, rangeTailMax))
   const next = entries.findIndex((entry) => entry.certificate !== undefined)
   return next < 0 ? undefined : entries.slice(0, next + 1)
 }

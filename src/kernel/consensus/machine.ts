@@ -18,6 +18,8 @@
  *     N(v, d): unless we voted X(v) or know an X certificate of v: vote F(v, d);  enter v + 1
  *     X(v):    enter v + 1
  *     F(v, d): d and its ancestors are final; execute them; enter v + 1                 commit.ts
+ *   upon a snapshot of the application: vouch for it; a quorum of equal ones is stable,
+ *     the log before the one before goes, and whoever lacks that takes up the state  checkpoint.ts
  *   upon a clock that has passed the earliest expiry of the state: there is work     expiries.ts
  *   upon entering v + 1: pass the certificate on, so nobody stays behind alone
  *   upon a new link, or a retry timeout: say where we are, send our votes of this view again;

@@ -14,6 +14,7 @@
  *   01 09 epoch               → newest checkpoint with a certificate
  *   01 0a                     → current epoch, height and digest of its begin, members' keys
  *   01 0b                     → seed of a consensus key that this member made for its readmission
+ *   01 0c                     → begin and keys of the epoch before, a finalization that ended it
  *
  * Block keys are in order of views, and finalized views rise with heights: so a range of heights is
  * one scan of 07 and one of 06.
@@ -71,6 +72,7 @@ const tables = {
   stable: 9,
   epoch: 10,
   ownKey: 11,
+  ended: 12,
 } as const
 
 const keyOf = (table: number): Writer => new Writer(64).u8(consensusKeyPrefix).u8(table)
@@ -80,6 +82,7 @@ export const finalKey = keyOf(tables.final).finish()
 export const executedKey = keyOf(tables.executed).finish()
 export const epochKey = keyOf(tables.epoch).finish()
 export const ownKeyKey = keyOf(tables.ownKey).finish()
+export const endedKey = keyOf(tables.ended).finish()
 export const mutedKey = (epoch: number): Uint8Array => keyOf(tables.muted).u64(epoch).finish()
 export const stableKey = (epoch: number): Uint8Array => keyOf(tables.stable).u64(epoch).finish()
 export const heightKey = (height: number): Uint8Array => keyOf(tables.height).u64(height).finish()
@@ -232,6 +235,17 @@ export function epochWrites(epoch: EpochStart, muted: boolean): JournalWrite[] {
   return writes
 }
 
+/** The epoch that has ended, for those who are still in it; `context` is that of its own. */
+export function endedWrite(
+  ended: { readonly start: EpochStart; readonly certificate: Certificate },
+  context: GroupContext,
+): JournalWrite {
+  const writer = new Writer(512)
+  writeEpoch(writer, ended.start)
+  writeCertificate(writer, ended.certificate, context)
+  return { kind: 'put', key: endedKey, value: writer.finish().slice() }
+}
+
 /** The seed of a key that this member made for its readmission. */
 export const ownKeyWrite = (seed: Uint8Array): JournalWrite => ({
   kind: 'put',
@@ -283,6 +297,18 @@ export function readEpochEntry(value: Uint8Array): EpochStart {
   const epoch = readEpoch(reader)
   reader.end()
   return epoch
+}
+
+/** @throws CodecError */
+export function readEnded(
+  value: Uint8Array,
+  context: GroupContext,
+): { readonly start: EpochStart; readonly certificate: Certificate } {
+  const reader = new Reader(value)
+  const start = readEpoch(reader)
+  const certificate = readCertificate(reader, context)
+  reader.end()
+  return { start, certificate }
 }
 
 /** @throws CodecError */

@@ -167,7 +167,9 @@ export function addressOf(head: Uint8Array): { group: Digest; epoch: number } | 
   const reader = new Reader(head)
   if (reader.remainingBytes < 42 || reader.u8() !== messageVersion) return undefined
   reader.u8()
-  return { group: reader.hex(digestBytes) as Digest, epoch: reader.u64() }
+  const group = reader.hex(digestBytes) as Digest
+  const epoch = reader.u32() * 0x1_0000_0000 + reader.u32()
+  return Number.isSafeInteger(epoch) ? { group, epoch } : undefined
 }
 
 const epochKind = 12

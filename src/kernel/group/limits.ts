@@ -82,11 +82,8 @@ export const transferMsMax: number = 30 * 60 * 1000
 /** Between two requests of a member to be readmitted. */
 export const readmissionPauseMs = 1_000
 export const readmissionDeadlineMs = 10_000
-/**
- * A request that was ordered too early, and so in vain, is made anew after this: each takes a place
- * in the log.
- */
-export const readmissionRoundMs = 10_000
+/** One that was ordered in vain is ordered again after this long at the latest. */
+export const readmissionAgainMs = 10_000
 
 /** How long a quorum that disagrees waits for the others' answers before it settles on a height. */
 export const disagreementMs = 100

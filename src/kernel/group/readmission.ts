@@ -12,7 +12,7 @@ import type { Random } from '../../ports/random.ts'
 import type { Consensus } from '../consensus/interface.ts'
 import { encodeReadmission, signReadmission } from '../section/index.ts'
 import { Call, type GroupClient } from './client.ts'
-import { readmissionDeadlineMs, readmissionPauseMs, readmissionRoundMs } from './limits.ts'
+import { readmissionAgainMs, readmissionDeadlineMs, readmissionPauseMs } from './limits.ts'
 import { encodeGroupRequest } from './wire.ts'
 
 export type ReadmissionOptions = {
@@ -68,8 +68,10 @@ export class Readmission {
     const { epoch } = consensus.config()
     if (this.#stopped || consensus.status().votes) return
     log.warn('this node lost its memory of votes: it asks to be readmitted', { epoch })
-    const round = Math.floor(clock.wallMs() / readmissionRoundMs)
-    const fields = { world, epoch, node: self, consensusKey: consensusPair.publicKey, round }
+    const { publicKey: consensusKey } = consensusPair
+    const wallMs = clock.wallMs()
+    const askedMs = wallMs - (wallMs % readmissionAgainMs)
+    const fields = { world, epoch, node: self, consensusKey, askedMs }
     const keys = { nodeSecretKey, consensus: consensusPair }
     const item = encodeReadmission(signReadmission(crypto, fields, keys))
     const call = new Call(clock, { deadlineMs: readmissionDeadlineMs })

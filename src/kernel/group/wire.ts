@@ -16,7 +16,7 @@ import {
 import type { AddedList } from './interface.ts'
 import { listHeightsMax, messageBytesMax, readsMax } from './limits.ts'
 
-/** A readmission has 265. */
+/** A readmission has 273. */
 const readmissionBytesMax = 1_024
 
 const Kind = {

@@ -23,16 +23,16 @@ export type Readmission = {
   /** Ed25519 public key, 32 bytes. */
   readonly consensusKey: Uint8Array
   /**
-   * Which time it is asked for, by the asker's wall clock: what came too early is remembered as
-   * ordered, so asking again needs another item.
+   * When it was asked for, by the node's wall clock. It decides nothing: one that came too soon is
+   * another item when it is asked for again, since no group orders the same bytes twice.
    */
-  readonly round: number
+  readonly askedMs: number
   /** By the node key, and by the new consensus key, over the same bytes. */
   readonly signature: Uint8Array
   readonly possession: Uint8Array
 }
 
-type Fields = Pick<Readmission, 'world' | 'epoch' | 'node' | 'consensusKey' | 'round'>
+type Fields = Omit<Readmission, 'signature' | 'possession'>
 
 const consensusKeyBytes = 32
 
@@ -42,7 +42,7 @@ const writeFields = (writer: Writer, fields: Fields): Writer =>
     .u64(fields.epoch)
     .hex(fields.node)
     .fixed(fields.consensusKey)
-    .u64(fields.round)
+    .u64(fields.askedMs)
 
 const bytesToSign = (fields: Fields): Uint8Array =>
   encode((writer) => writeFields(writer.fixed(domainPrefix(domains.readmission)), fields))
@@ -73,7 +73,7 @@ export const decodeReadmission = (bytes: Uint8Array): Readmission =>
       epoch: reader.u64(),
       node: reader.hex(nodeIdBytes) as NodeId,
       consensusKey: reader.fixed(consensusKeyBytes).slice(),
-      round: reader.u64(),
+      askedMs: reader.u64(),
       signature: reader.fixed(signatureBytes).slice(),
       possession: reader.fixed(signatureBytes).slice(),
     }
