@@ -9,11 +9,23 @@ import type { Journal, JournalWrite } from '../ports/journal.ts'
 
 /** First byte of its keys; 0x01 belongs to consensus. */
 const prefix = 0x02
-const itemMark = 0x75
+export const itemMark = 0x75
 
-const keysEnd = Uint8Array.of(prefix + 1)
 const heightKey = Uint8Array.of(prefix, 1)
 const itemKey = (place: number): Uint8Array => new Writer().u8(prefix).u8(2).u32(place).finish()
+
+/** Where items by their place in the order stand in the journal. */
+export const itemKeys = { from: itemKey(0), to: Uint8Array.of(prefix, 3) }
+
+export const itemWrite = (place: number, id: number): JournalWrite => ({
+  kind: 'put',
+  key: itemKey(place),
+  value: new Writer().u32(id).finish(),
+})
+
+/** Key of another part of the application, from 3 on; `of` orders records of one part. */
+export const partKey = (part: number, of = 0): Uint8Array =>
+  new Writer().u8(prefix).u8(part).u64(of).finish()
 
 /** Item number `id`, padded to a size. */
 export function makeItem(id: number, sizeBytes: number): Uint8Array {
@@ -45,9 +57,16 @@ export class CountingApplication implements Application {
     const height = await journal.get(heightKey)
     if (height === undefined) return
     this.height = new Reader(height).u64()
-    const from = itemKey(0)
-    const entries = await journal.range({ from, to: keysEnd, countMax: 1_000_000 })
+    const entries = await journal.range({ ...itemKeys, countMax: 1_000_000 })
     for (const entry of entries) this.#count(new Reader(entry.value).u32())
+  }
+
+  /** Put another state in place of this one. */
+  protected become(height: number, order: readonly number[]): void {
+    this.height = height
+    this.order.length = 0
+    this.#seen.clear()
+    for (const id of order) this.#count(id)
   }
 
   #count(id: number): boolean {
@@ -75,10 +94,9 @@ export class CountingApplication implements Application {
     const height = new Writer().u64(block.height).finish()
     const writes: JournalWrite[] = [{ kind: 'put', key: heightKey, value: height }]
     for (const item of block.items) {
+      if (item[0] !== itemMark) continue
       const id = itemIdOf(item)
-      if (!this.#count(id)) continue
-      const key = itemKey(this.order.length - 1)
-      writes.push({ kind: 'put', key, value: new Writer().u32(id).finish() })
+      if (this.#count(id)) writes.push(itemWrite(this.order.length - 1, id))
     }
     return writes
   }

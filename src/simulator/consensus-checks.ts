@@ -15,10 +15,17 @@
  *                nullification, among the votes that were shown
  *   leader       each executed block was proposed by the leader of its view
  *   durability   what a node answered for, it still has after every restart
- *   no slander   evidence names liars only, and holds two real votes
+ *   no slander   evidence names liars only, or members that were given an old disk, and holds two
+ *                real votes
+ *   one state    all that vouch for a height name one state; what is installed is that state
+ *   no memory    a member that lost its disk signs nothing with the keys of before, nor one that
+ *                says that it does not vote
+ *
+ * Votes belong to an epoch and to the member's key in it: "one vote" is meant within both. The
+ * epochs are those that the executed log tells (consensus-epochs.ts).
  */
 import { equalBytes, toHex } from '../base/bytes.ts'
-import { Reader, Writer } from '../base/codec.ts'
+import { Reader } from '../base/codec.ts'
 import { domainPrefix, domains } from '../base/domains.ts'
 import type { Digest } from '../base/ids.ts'
 import type {
@@ -32,13 +39,30 @@ import type {
   Vote,
 } from '../kernel/consensus/index.ts'
 import type { Crypto } from '../ports/crypto.ts'
+import { itemIdOf, itemMark } from './consensus-application.ts'
+import { ConsensusEpochs, type EpochFacts } from './consensus-epochs.ts'
 
 /** A promise of consensus was broken. */
 export class Violation extends Error {}
 
-type Executed = { readonly view: number; readonly digest: Digest; readonly items: string }
+type Executed = {
+  readonly epoch: number
+  readonly view: number
+  readonly digest: Digest
+  readonly items: string
+}
+
+type Proposed = { readonly epoch: number; readonly header: Header }
+
+/** A member's key in use. */
+export type Signing = {
+  readonly publicKey: Uint8Array
+  /** The member says that it votes. */
+  readonly votes: boolean
+}
 
 const votePrefix = domainPrefix(domains.vote)
+const checkpointPrefix = domainPrefix(domains.checkpoint)
 
 export class ConsensusChecks {
   readonly #memberCount: number
@@ -46,24 +70,27 @@ export class ConsensusChecks {
   readonly #liars: ReadonlySet<number>
   readonly #log: Executed[] = []
   readonly #heights: number[]
-  readonly #headers = new Map<Digest, Header>()
-  /** `kind view digest` → who signed it, and the signature. */
+  readonly #headers = new Map<Digest, Proposed>()
+  readonly epochs: ConsensusEpochs
+  /** The state that members vouch for, by height. */
+  readonly #states = new Map<number, Digest>()
+  /** `epoch kind view digest` → who signed it, and the signature. */
   readonly #signed = new Map<string, Map<number, Uint8Array>>()
-  /** Of correct nodes, on the wire: `node kind view` → digest. */
+  /** Of correct nodes, on the wire: `node epoch kind view` → digest. */
   readonly #shown = new Map<string, string>()
-  /** Votes that count: shown by correct nodes, signed by liars. `kind view digest` → who. */
+  /** Votes that count: shown by correct nodes, signed by liars. `epoch kind view digest` → who. */
   readonly #given = new Map<string, Set<number>>()
-  /** Quorums of those: `kind view` → digests. */
+  /** Quorums of those: `epoch kind view` → digests. */
   readonly #certified = new Map<string, Set<string>>()
   /** Blocks that were proposed by the leader of their view. */
   readonly #ledBlocks = new Set<Digest>()
-  readonly #order: readonly number[]
   readonly #genesis: Digest
   /** By node: the highest height that it answered for. */
   readonly #acknowledged: number[]
   /** First execution of each item, by height. */
   readonly itemHeights = new Map<number, number>()
   repeatedCount = 0
+  installCount = 0
 
   constructor(options: {
     readonly config: ConsensusConfig
@@ -74,13 +101,13 @@ export class ConsensusChecks {
     const memberCount = config.members.length
     this.#memberCount = memberCount
     this.#genesis = config.genesis
-    this.#order = orderOf(config, crypto)
     this.#acknowledged = new Array<number>(memberCount).fill(0)
     // Written out, not imported: a wrong formula in the product must not hide itself.
     let faulty = 0
     while (3 * (faulty + 1) + 1 <= memberCount) faulty++
     this.#quorum = memberCount - faulty
     this.#liars = new Set(liars)
+    this.epochs = new ConsensusEpochs(config, crypto, this.#liars)
     this.#heights = new Array<number>(memberCount).fill(0)
   }
 
@@ -117,31 +144,67 @@ export class ConsensusChecks {
       this.#break(`node ${node} answered for height ${acknowledged} and comes back at ${height}`)
   }
 
-  executed(node: number, block: CommittedBlock, itemIds: readonly number[]): void {
+  /** The member's disk is gone, or an old one: what it answered for is nobody's any more. */
+  lostDisk(node: number, how: 'gone' | 'old'): void {
+    this.#acknowledged[node] = 0
+    if (how === 'gone') this.epochs.forgot(node)
+    else this.epochs.wentBack(node)
+  }
+
+  /** What a member says its state after a height is. */
+  snapshot(node: number, height: number, state: Digest): void {
+    const known = this.#states.get(height)
+    if (known === undefined) this.#states.set(height, state)
+    else if (known !== state) this.#break(`node ${node} has another state at height ${height}`)
+  }
+
+  /** A member has put a state of others in place of its own. */
+  installed(node: number, height: number, state: Digest): void {
+    if (this.#states.get(height) !== state)
+      this.#break(`node ${node} installs a state of height ${height} that no member had`)
+    this.installCount++
+    this.#heights[node] = height
+  }
+
+  executed(node: number, block: CommittedBlock): void {
     const expected = (this.#heights[node] ?? 0) + 1
     if (block.height !== expected)
       this.#break(`node ${node} executes height ${block.height}, expected ${expected}`)
     this.#heights[node] = block.height
+    const itemIds = block.items.filter((item) => item[0] === itemMark).map(itemIdOf)
     const items = itemIds.join(' ')
     const known = this.#log[block.height - 1]
     if (known === undefined) {
-      this.#log.push({ view: block.view, digest: block.digest, items })
+      const { epoch } = this.epochs.newest.config
+      this.#log.push({ epoch, view: block.view, digest: block.digest, items })
       for (const id of itemIds) {
         if (this.itemHeights.has(id)) this.repeatedCount++
         else this.itemHeights.set(id, block.height)
       }
+      this.epochs.executed(block)
     } else if (known.digest !== block.digest || known.items !== items || known.view !== block.view)
       this.#break(`fork at height ${block.height}: node ${node} executes another block`)
   }
 
   /** Whatever a node's key signs, sent or not. */
-  signed(node: number, bytes: Uint8Array, signature: Uint8Array): void {
+  signed(node: number, bytes: Uint8Array, own: { signature: Uint8Array } & Signing): void {
+    const { publicKey, signature, votes } = own
     const vote = parseVote(bytes)
+    const isVote = vote !== undefined || startsWith(bytes, checkpointPrefix)
+    if (!isVote) return
+    const isLiar = this.#liars.has(node)
+    if (!isLiar && this.epochs.isDead(publicKey))
+      this.#break(`node ${node} signs with a key of which it has lost the memory`)
+    if (!isLiar && !votes) this.#break(`node ${node} does not vote, and signs`)
     if (vote === undefined) return
+    const epoch = epochOf(vote)
+    if (!isLiar && this.epochs.of(epoch) === undefined)
+      this.#break(`node ${node} signs for epoch ${epoch}, which does not exist`)
+    if (!this.epochs.isKeyOf(publicKey, node, epoch)) return
     const signers = this.#signed.get(vote) ?? new Map<number, Uint8Array>()
     signers.set(node, signature)
     this.#signed.set(vote, signers)
-    if (this.#liars.has(node)) this.#give(vote, node)
+    if (this.epochs.mayLie(node, epoch)) this.#give(vote, node)
   }
 
   /** A vote counts; a quorum of them is a certificate, and certificates must not contradict. */
@@ -149,64 +212,67 @@ export class ConsensusChecks {
     const givers = this.#given.get(vote) ?? new Set<number>()
     this.#given.set(vote, givers.add(node))
     if (givers.size !== this.#quorum) return
-    const [kind = '', view = '', digest = ''] = vote.split(' ')
-    const name = `${kind} ${view}`
+    const [epoch = '', kind = '', view = '', digest = ''] = vote.split(' ')
+    const name = `${epoch} ${kind} ${view}`
     const digests = this.#certified.get(name) ?? new Set<string>()
     this.#certified.set(name, digests.add(digest))
     if (digests.size > 1) this.#break(`view ${view} has two ${kind} certificates`)
     const other = kind === 'nullify' ? 'finalize' : kind === 'finalize' ? 'nullify' : ''
-    if (this.#certified.has(`${other} ${view}`))
+    if (this.#certified.has(`${epoch} ${other} ${view}`))
       this.#break(`view ${view} is nullified and finalized`)
   }
 
-  /** A message as it leaves a node. */
-  onWire(from: number, message: Message): void {
+  /** A message of an epoch as it leaves a node. */
+  onWire(from: number, message: Message, { config, order }: EpochFacts): void {
+    const { epoch } = config
     if (message.kind === 'propose') {
       const { digest, header } = message.block
-      this.#headers.set(digest, header)
-      if (this.#order[header.view % this.#memberCount] === from) this.#ledBlocks.add(digest)
-      this.#showAll(message.justification)
+      this.#headers.set(digest, { epoch, header })
+      if (order[header.view % this.#memberCount] === from) this.#ledBlocks.add(digest)
+      this.#showAll(epoch, message.justification)
     } else if (message.kind === 'vote') {
-      if (message.vote.signer === from) this.#show(message.vote)
-    } else if (message.kind === 'certificates') this.#showAll(message.certificates)
-    else if (message.kind === 'range') this.#showAll([message.certificate])
-    else if (message.kind === 'block') this.#headers.set(message.block.digest, message.block.header)
+      if (message.vote.signer === from) this.#show(epoch, message.vote)
+    } else if (message.kind === 'certificates') this.#showAll(epoch, message.certificates)
+    else if (message.kind === 'range') this.#showAll(epoch, [message.certificate])
+    else if (message.kind === 'block')
+      this.#headers.set(message.block.digest, { epoch, header: message.block.header })
   }
 
-  #showAll(certificates: readonly Certificate[]): void {
+  #showAll(epoch: number, certificates: readonly Certificate[]): void {
     for (const certificate of certificates)
       for (const [place, signer] of certificate.signers.entries()) {
         const { digest, kind, view } = certificate
         const signature = certificate.signatures[place] ?? new Uint8Array(0)
-        this.#show({ kind, view, digest, signer, signature })
+        this.#show(epoch, { kind, view, digest, signer, signature })
       }
   }
 
   /** Signatures that are not the member's own are somebody else's lie. */
-  #show(vote: Vote): void {
+  #show(epoch: number, vote: Vote): void {
     const { kind, signature, signer, view } = vote
-    if (this.#liars.has(signer)) return
+    if (this.epochs.mayLie(signer, epoch)) return
     const digest = vote.digest ?? ''
-    const signed = this.#signed.get(`${kind} ${view} ${digest}`)?.get(signer)
+    const signed = this.#signed.get(`${epoch} ${kind} ${view} ${digest}`)?.get(signer)
     if (signed === undefined || !equalBytes(signed, signature)) return
-    const name = `${signer} ${kind} ${view}`
+    const name = `${signer} ${epoch} ${kind} ${view}`
     const shown = this.#shown.get(name)
     if (shown !== undefined && shown !== digest)
       this.#break(`node ${signer} shows two ${kind} votes in view ${view}`)
     this.#shown.set(name, digest)
-    this.#give(`${kind} ${view} ${digest}`, signer)
+    this.#give(`${epoch} ${kind} ${view} ${digest}`, signer)
     const other = kind === 'nullify' ? 'finalize' : kind === 'finalize' ? 'nullify' : undefined
-    if (other !== undefined && this.#shown.has(`${signer} ${other} ${view}`))
+    if (other !== undefined && this.#shown.has(`${signer} ${epoch} ${other} ${view}`))
       this.#break(`node ${signer} nullifies and finalizes view ${view}`)
   }
 
-  evidence({ first, second }: ConsensusEvidence): void {
+  /** An old disk makes a member vote twice: that it is accused then is its owner's doing. */
+  evidence({ epoch, first, second }: ConsensusEvidence): void {
     const { signer } = first
-    if (!this.#liars.has(signer)) this.#break(`node ${signer} is accused and did nothing`)
+    if (!this.epochs.mayLie(signer, epoch)) this.#break(`node ${signer} is accused and did nothing`)
     if (second.signer !== signer || first.view !== second.view || !isContradiction(first, second))
       this.#break(`the evidence against node ${signer} proves nothing`)
     for (const { digest, kind, signature, view } of [first, second]) {
-      const signed = this.#signed.get(`${kind} ${view} ${digest ?? ''}`)?.get(signer)
+      const signed = this.#signed.get(`${epoch} ${kind} ${view} ${digest ?? ''}`)?.get(signer)
       if (signed === undefined || !equalBytes(signed, signature))
         this.#break(`the evidence against node ${signer} holds a vote that it never signed`)
     }
@@ -216,32 +282,64 @@ export class ConsensusChecks {
     return (this.#signed.get(vote)?.size ?? 0) >= this.#quorum
   }
 
+  /** Digests of an epoch that are final: those with a quorum, and their ancestors. */
+  #finalOf(epoch: number): Set<string> {
+    const found = new Set<string>()
+    for (const [vote, signers] of this.#signed) {
+      const [of, kind, , digest = ''] = vote.split(' ')
+      if (Number(of) !== epoch || kind !== 'finalize' || signers.size < this.#quorum) continue
+      let next: string | undefined = digest
+      while (next !== undefined && !found.has(next)) {
+        found.add(next)
+        const proposed = this.#headers.get(next as Digest)
+        next = proposed?.epoch === epoch ? proposed.header.parentDigest : undefined
+      }
+    }
+    return found
+  }
+
   /** At the end: the log explains itself. Headers come from the wires; one node has none. */
   checkAncestry(): void {
-    let finalizedBelow = this.#log.length === 0
-    for (let place = this.#log.length - 1; place >= 0; place--) {
-      const entry = this.#log[place]
-      if (entry === undefined) continue
-      const { digest, view } = entry
-      finalizedBelow ||= this.#hasQuorum(`finalize ${view} ${digest}`)
-      if (!finalizedBelow) this.#break(`height ${place + 1} was executed without a finalization`)
-      if (!this.#hasQuorum(`notarize ${view} ${digest}`))
-        this.#break(`height ${place + 1} was executed without a notarization`)
-      const header = this.#headers.get(digest)
-      if (header === undefined) {
-        if (this.#memberCount === 1) continue
-        this.#break(`height ${place + 1} was never proposed`)
+    let final = new Set<string>()
+    let epoch = 0
+    for (const [place, entry] of this.#log.entries()) {
+      if (entry.epoch !== epoch) {
+        epoch = entry.epoch
+        final = this.#finalOf(epoch)
       }
-      if (!this.#ledBlocks.has(digest))
-        this.#break(`height ${place + 1} was not proposed by the leader of view ${view}`)
-      const before = this.#log[place - 1]
-      const parent = before ?? { view: 0, digest: this.#genesis }
-      if (header.parentDigest !== parent.digest || header.parentView !== parent.view)
-        this.#break(`height ${place + 1} does not follow height ${place}`)
-      for (let skipped = parent.view + 1; skipped < view; skipped++)
-        if (!this.#hasQuorum(`nullify ${skipped} `))
-          this.#break(`height ${place + 1} skips view ${skipped}, which nobody nullified`)
+      this.#checkEntry(place + 1, entry, final)
     }
+  }
+
+  #checkEntry(height: number, entry: Executed, final: ReadonlySet<string>): void {
+    const { digest, epoch, view } = entry
+    if (!this.#hasQuorum(`${epoch} notarize ${view} ${digest}`))
+      this.#break(`height ${height} was executed without a notarization`)
+    const proposed = this.#headers.get(digest)
+    // A group of one shows nothing to anybody.
+    if (proposed === undefined && this.#memberCount === 1) return
+    if (!final.has(digest)) this.#break(`height ${height} was executed without a finalization`)
+    if (proposed === undefined) this.#break(`height ${height} was never proposed`)
+    const { header } = proposed
+    if (proposed.epoch !== epoch)
+      this.#break(`height ${height} is of epoch ${proposed.epoch} and was executed in ${epoch}`)
+    if (!this.#ledBlocks.has(digest))
+      this.#break(`height ${height} was not proposed by the leader of view ${view}`)
+    const before = this.#log[height - 2]
+    const isFirst = before?.epoch !== epoch
+    const parent = { view: isFirst ? 0 : before.view, digest: before?.digest ?? this.#genesis }
+    if (header.parentDigest !== parent.digest || header.parentView !== parent.view)
+      this.#break(`height ${height} does not follow height ${height - 1}`)
+    for (let skipped = parent.view + 1; skipped < view; skipped++)
+      if (!this.#hasQuorum(`${epoch} nullify ${skipped} `))
+        this.#break(`height ${height} skips view ${skipped}, which nobody nullified`)
+  }
+
+  /** Views of all epochs that led to something. */
+  get viewCount(): number {
+    const last = new Map<number, number>()
+    for (const { epoch, view } of this.#log) last.set(epoch, view)
+    return [...last.values()].reduce((sum, view) => sum + view, 0)
   }
 }
 
@@ -250,33 +348,21 @@ const isContradiction = (first: SignedVote, second: SignedVote): boolean =>
     ? first.digest !== second.digest
     : [first.kind, second.kind].sort().join() === 'finalize,nullify'
 
-/**
- * Who leads, by its definition in docs/spec/consensus.md: view v is led by the member at place
- * v mod n, members being sorted by a hash.
- */
-function orderOf(config: ConsensusConfig, crypto: Pick<Crypto, 'sha256'>): number[] {
-  const { epoch, genesis, group, members } = config
-  const scores = members.map(({ node }) => {
-    const bytes = new Writer(256).fixed(domainPrefix(domains.leaderOrder)).hex(group).u64(epoch)
-    return toHex(crypto.sha256(bytes.hex(genesis).hex(node).finish()))
-  })
-  return scores
-    .map((score, index) => ({ score, index }))
-    .sort((a, b) => (a.score < b.score ? -1 : 1))
-    .map(({ index }) => index)
-}
-
 const kinds = [undefined, 'notarize', 'nullify', 'finalize'] as const
 
-/** `kind view digest` of the bytes that a vote's signature covers; undefined for other bytes. */
+const startsWith = (bytes: Uint8Array, prefix: Uint8Array): boolean =>
+  equalBytes(bytes.subarray(0, prefix.length), prefix)
+
+/** `epoch kind view digest` of the bytes that a vote's signature covers; undefined for others. */
 function parseVote(bytes: Uint8Array): string | undefined {
-  for (let index = 0; index < votePrefix.length; index++)
-    if (bytes[index] !== votePrefix[index]) return undefined
+  if (!startsWith(bytes, votePrefix)) return undefined
   const reader = new Reader(bytes.subarray(votePrefix.length))
   reader.fixed(32)
-  reader.u64()
+  const epoch = reader.u64()
   const kind = kinds[reader.u8()]
   const view = reader.u64()
   const digest = kind === 'nullify' ? '' : toHex(reader.fixed(32))
-  return kind === undefined ? undefined : `${kind} ${view} ${digest}`
+  return kind === undefined ? undefined : `${epoch} ${kind} ${view} ${digest}`
 }
+
+const epochOf = (vote: string): number => Number(vote.split(' ')[0])

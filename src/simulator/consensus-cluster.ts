@@ -9,6 +9,7 @@
  */
 
 import { CodecError } from '../base/codec.ts'
+import type { NodeId } from '../base/ids.ts'
 import {
   type Consensus,
   type ConsensusConfig,
@@ -21,6 +22,7 @@ import {
   type Message,
 } from '../kernel/consensus/index.ts'
 import type { Crypto, KeyPair } from '../ports/crypto.ts'
+import { JournalError } from '../ports/journal.ts'
 import { type LiarKind, liarKinds, makeLiar } from './byzantine/consensus-liars.ts'
 import { foreignMessages } from './byzantine/foreign.ts'
 import type { LyingMember } from './byzantine/parts.ts'
@@ -37,11 +39,14 @@ import {
 } from './consensus-faults.ts'
 import { MemoryWatch } from './consensus-memory.ts'
 import { ConsensusNode, type ConsensusWorld } from './consensus-node.ts'
+import { makeReadmission } from './consensus-readmission.ts'
+import { decodeCounted, encodeCounted } from './consensus-snapshots.ts'
 import { ConsensusTrouble } from './consensus-trouble.ts'
 import { Scheduler } from './scheduler.ts'
 import { calmLinkWeather, SimLinkNet } from './sim-links.ts'
 import { SimRandom } from './sim-random.ts'
 import { type TraceListener, TraceRecorder } from './trace.ts'
+import { epochOfHead, isEpochHead } from './wire-epoch.ts'
 
 export type ClusterOptions = {
   readonly seed: number
@@ -63,6 +68,8 @@ export type ClusterOptions = {
   /** See `ConsensusWorld`. */
   readonly createTwin: (options: ConsensusOptions) => Consensus
   readonly limits?: Partial<ConsensusLimits>
+  /** See `SnapshotParts`. */
+  readonly stateUnchecked?: boolean
   /** See `ConsensusWorld`. */
   readonly crashAt?: ConsensusWorld['crashAt']
   /** See `Scheduler`. */
@@ -80,6 +87,10 @@ export type ClusterReport = {
   readonly messageCount: number
   readonly height: number
   readonly view: number
+  /** Consensus epochs: one more for each block that readmitted somebody. */
+  readonly epochCount: number
+  /** States of others that took the place of a member's own. */
+  readonly installCount: number
   readonly crashCount: number
   readonly itemCount: number
   /** Items that stand in more than one block: leaders that could not know. */
@@ -95,8 +106,14 @@ const calmSyncMs = { min: 0.1, max: 1 }
  * liar the time of a view in which the leader is silent when Δ has grown to its most, 2 · 64 Δ0.
  */
 const healMsMax = (liarCount: number): number => (400 + 128 * liarCount) * delta0Ms
+/** More for each member that is still to be readmitted: an item to order, an epoch, a state. */
+const readmissionMsMax = 400 * delta0Ms
 const itemCountDefault = 30
 const clientRetryMs = 400
+/** Of answers with a state, so many are others than were vouched for. */
+const wrongStateChance = 0.15
+/** A member without a vote asks for it so often. */
+const readmitEveryMs = 400
 const eventCountMax = 2_000_000
 /** Whatever is under way when the last item is done: longer than the longest timer, 3 · 64 Δ0. */
 const drainMs = 10_000
@@ -123,14 +140,18 @@ export class ConsensusCluster {
   readonly #liars: LyingMember[] = []
   readonly #keys: readonly KeyPair[]
   readonly #memory: MemoryWatch
+  readonly #stateDice: SimRandom
   #messageCount = 0
   readonly #trouble: ConsensusTrouble
   #failure: Error | undefined
   #troubled = true
+  /** Everything is executed, and everybody votes. */
+  #isOver = false
 
   constructor(options: ClusterOptions) {
     this.#options = options
     this.#random = new SimRandom(options.seed, `consensus ${options.nodeCount}`)
+    this.#stateDice = this.#random.fork('states')
     this.#scheduler = new Scheduler({
       settle: options.settle,
       onTrace: (event) => {
@@ -154,6 +175,9 @@ export class ConsensusCluster {
       checks: this.#checks,
       delta0Ms,
       limits,
+      snapshotHeights: this.#faults.snapshotHeights,
+      askState: (holder, height) => this.#askState(holder, height),
+      stateUnchecked: options.stateUnchecked === true,
       createMember: options.createMember ?? createConsensus,
       createTwin: options.createTwin,
       onFailure: (node, error) => this.#fail(node, error),
@@ -208,17 +232,34 @@ export class ConsensusCluster {
       const index = indexes.get(from) ?? -1
       const isLiar = this.#liarKinds.has(index)
       if (!isLiar) this.#messageCount++
+      if (isEpochHead(message.head)) return
       this.#guard(() => {
+        const epoch = epochOfHead(message.head)
+        const facts = this.#checks.epochs.of(epoch)
+        if (facts === undefined) {
+          if (isLiar) return
+          throw new Violation(`node ${index} speaks of epoch ${epoch}, which does not exist`)
+        }
         let decoded: Message
         try {
-          decoded = decodeMessage(message, index, wire)
+          decoded = decodeMessage(message, index, { ...wire, context: { ...wire.context, epoch } })
         } catch (error) {
           if (isLiar && error instanceof CodecError) return
           throw error
         }
-        this.#checks.onWire(index, decoded)
+        this.#checks.onWire(index, decoded, facts)
       })
     })
+  }
+
+  /** What a member that is up says its state was: now and then another one, as a liar would. */
+  #askState(holder: NodeId, height: number): Uint8Array | undefined {
+    const node = this.nodes.find((one) => one.id === holder)
+    const bytes = node?.isUp === true ? node.application?.stateAt(height) : undefined
+    if (bytes === undefined || !this.#stateDice.happens(wrongStateChance)) return bytes
+    const { members } = this.#world.config
+    const state = decodeCounted(bytes, members)
+    return encodeCounted({ ...state, order: state.order.slice(1) })
   }
 
   #makeItems(): void {
@@ -250,6 +291,7 @@ export class ConsensusCluster {
       for (const node of this.nodes) this.#startNode(node)
       for (const liar of this.#liars) liar.start()
       this.#submitAll()
+      this.#readmitAll(this.#random.fork('readmissions'))
       this.#trouble.start(this.#random.fork('trouble'))
       await this.#runFor(this.#faults.durationMs, () => false)
       const healedInMs = await this.#heal()
@@ -306,6 +348,32 @@ export class ConsensusCluster {
     }
   }
 
+  /** For members without a vote, until nobody is without one any more. */
+  #readmitAll(random: SimRandom): void {
+    for (const node of this.nodes)
+      if (node.consensus?.status().votes === false)
+        this.#readmit(node, random.bytes(32)).catch((error: unknown) => {
+          // It died, or its disk failed: it will ask again.
+          if (!(error instanceof JournalError)) this.#fail(node.index, error)
+        })
+    if (this.#isOver) return
+    this.#scheduler.after(readmitEveryMs, () => this.#readmitAll(random), 'readmissions')
+  }
+
+  async #readmit(node: ConsensusNode, seed: Uint8Array): Promise<void> {
+    const { consensus } = node
+    if (consensus === undefined) return
+    const { consensusPair } = await consensus.prepareKey(seed)
+    if (consensus.status().votes) return
+    const { publicKey } = consensusPair
+    const { epoch } = consensus.config()
+    this.#checks.epochs.made(node.index, publicKey)
+    const item = makeReadmission({ member: node.index, epoch, key: publicKey })
+    this.#scheduler.trace('cluster/readmit', node.index, epoch)
+    for (const other of this.nodes) other.consensus?.submit(item)
+    for (const liar of this.#liars) liar.submit?.(item)
+  }
+
   /** Executed, and durable somewhere. */
   #isDone(id: number): boolean {
     const height = this.#checks.itemHeights.get(id)
@@ -329,21 +397,31 @@ export class ConsensusCluster {
       this.#startNode(node)
       node.journals.faults.commitMs = calmSyncMs
     }
-    const timeMsMax = healMsMax(this.#liarKinds.size)
+    const { epochs } = this.#checks
+    const forgetful = this.nodes.filter(({ index }) => !epochs.isSound(index))
+    const timeMsMax = healMsMax(this.#liarKinds.size) + forgetful.length * readmissionMsMax
     const done = await this.#runFor(timeMsMax, () => this.#isComplete())
     if (!done) throw new Violation(`${this.#missing()} after ${timeMsMax} ms without trouble`)
+    this.#isOver = true
     return this.#scheduler.nowMs - startedMs
   }
 
   #isComplete(): boolean {
     if (this.#checks.itemHeights.size < this.#items.length) return false
-    return this.nodes.every((node) => node.durableHeight >= this.#checks.height)
+    const { epoch } = this.#checks.epochs.newest.config
+    return this.nodes.every((node) => {
+      if (node.durableHeight < this.#checks.height) return false
+      const status = node.consensus?.status()
+      return status?.votes === true && status.epoch === epoch
+    })
   }
 
   #missing(): string {
     const heights = this.nodes.map((node) => {
       const status = node.consensus?.status()
-      return `${node.durableHeight}/${status?.view}/${status?.finalView}/${status?.pendingItemCount}`
+      const { epoch, finalView, pendingItemCount, view, votes } = status ?? {}
+      const voice = votes === true ? '' : '/mute'
+      return `${epoch}:${node.durableHeight}/${view}/${finalView}/${pendingItemCount}${voice}`
     })
     const executed = this.#checks.itemHeights.size
     return `${executed} of ${this.#items.length} items executed, members at ${heights.join(' ')}`
@@ -375,7 +453,8 @@ export class ConsensusCluster {
   /** Storms show as messages per view: a correct view costs about 4 n², a retry as much. */
   #checkBudget(): void {
     const memberCount = this.#options.nodeCount
-    const view = Math.max(...this.nodes.map((node) => node.consensus?.status().view ?? 0))
+    const open = Math.max(...this.nodes.map((node) => node.consensus?.status().view ?? 0))
+    const view = this.#checks.viewCount + open
     const crashes = this.nodes.reduce((sum, node) => sum + node.crashCount, 0)
     const seconds = this.#scheduler.nowMs / 1000
     const occasions = view + crashes + 20 * seconds
@@ -396,6 +475,8 @@ export class ConsensusCluster {
       messageCount: this.#messageCount,
       height: this.#checks.height,
       view: Math.max(...views),
+      epochCount: this.#checks.epochs.count,
+      installCount: this.#checks.installCount,
       crashCount: this.nodes.reduce((sum, node) => sum + node.crashCount, 0),
       itemCount: this.#items.length,
       repeatedCount: this.#checks.repeatedCount,

@@ -23,6 +23,12 @@ export type ConsensusFaults = {
   readonly replayChance: number
   /** Chance that a client reaches one member only. */
   readonly loneSubmitChance: number
+  /** A member loses its disk. */
+  readonly wipeEveryMs: number | undefined
+  /** A member gets its disk of some time ago. */
+  readonly oldDiskEveryMs: number | undefined
+  /** Heights between two snapshots. */
+  readonly snapshotHeights: number
   /** Wall clocks are off by up to this. */
   readonly clockSkewMs: number
   readonly durationMs: number
@@ -39,6 +45,9 @@ export const noFaults: ConsensusFaults = {
   downMax: 0,
   replayChance: 0,
   loneSubmitChance: 0,
+  wipeEveryMs: undefined,
+  oldDiskEveryMs: undefined,
+  snapshotHeights: 8,
   clockSkewMs: 0,
   durationMs: 3_000,
 }
@@ -68,6 +77,22 @@ export function drawFaults(random: SimRandom, memberCount: number): ConsensusFau
     loneSubmitChance: some(0.5) ? 0.4 : 0,
     clockSkewMs: some(0.3) ? random.between({ min: 100, max: 5_000 }) : 0,
     durationMs: random.between({ min: 2_000, max: 8_000 }),
+    ...drawMemory(random.fork('memory'), memberCount),
+  }
+}
+
+/** What happens to disks as a whole. Nobody can be readmitted in a group that needs everybody. */
+function drawMemory(
+  random: SimRandom,
+  memberCount: number,
+): Pick<ConsensusFaults, 'wipeEveryMs' | 'oldDiskEveryMs' | 'snapshotHeights'> {
+  const some = memberCount >= 4 && random.happens(0.4)
+  const every = (): number | undefined =>
+    some && random.happens(0.6) ? random.between({ min: 500, max: 4_000 }) : undefined
+  return {
+    snapshotHeights: 3 + random.below(18),
+    wipeEveryMs: every(),
+    oldDiskEveryMs: every(),
   }
 }
 
@@ -111,6 +136,8 @@ export function namesOf(faults: ConsensusFaults): string[] {
     faults.diskFailEveryMs === undefined ? '' : 'failing disks',
     faults.replayChance > 0 ? 'lost application states' : '',
     faults.loneSubmitChance > 0 ? 'lonely items' : '',
+    faults.wipeEveryMs === undefined ? '' : 'lost disks',
+    faults.oldDiskEveryMs === undefined ? '' : 'old disks',
     faults.clockSkewMs > 0 ? 'skewed clocks' : '',
   ].filter((name) => name !== '')
 }

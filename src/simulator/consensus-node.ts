@@ -3,6 +3,7 @@
 import { isUnosysError } from '../base/error.ts'
 import type { NodeId } from '../base/ids.ts'
 import {
+  type CommittedBlock,
   type Consensus,
   ConsensusCode,
   type ConsensusConfig,
@@ -13,11 +14,11 @@ import type { Crypto, KeyPair } from '../ports/crypto.ts'
 import { type Journal, JournalError } from '../ports/journal.ts'
 import type { Log } from '../ports/log.ts'
 import type { Metrics } from '../ports/metrics.ts'
-import { CountingApplication, itemIdOf } from './consensus-application.ts'
 import type { ConsensusChecks } from './consensus-checks.ts'
+import { SnapshotApplication } from './consensus-snapshots.ts'
 import type { Scheduler } from './scheduler.ts'
 import { SimClock } from './sim-clock.ts'
-import { SimJournals } from './sim-journal.ts'
+import { type JournalImage, SimJournals } from './sim-journal.ts'
 import type { SimLinkNet } from './sim-links.ts'
 import { SimProcess } from './sim-process.ts'
 import type { SimRandom } from './sim-random.ts'
@@ -31,6 +32,12 @@ export type ConsensusWorld = {
   readonly checks: ConsensusChecks
   readonly delta0Ms: number
   readonly limits: Partial<ConsensusLimits>
+  /** Heights between two snapshots of the application. */
+  readonly snapshotHeights: number
+  /** What a member says its state after a height was; see `SnapshotParts`. */
+  readonly askState: (holder: NodeId, height: number) => Uint8Array | undefined
+  /** See `SnapshotParts`. */
+  readonly stateUnchecked: boolean
   /** `createConsensus`, or a member that breaks a rule on purpose. */
   readonly createMember: (options: ConsensusOptions) => Consensus
   /** The same for liars who run honest code: it does not mind votes that it does not remember. */
@@ -61,17 +68,22 @@ export const noMetrics: Metrics = {
 export function watchedCrypto(
   world: Pick<ConsensusWorld, 'checks' | 'crypto'>,
   index: number,
+  votes: () => boolean = (): boolean => true,
 ): Crypto {
   const { checks, crypto } = world
   return {
     ...crypto,
     sign: (secretKey, message) => {
       const signature = crypto.sign(secretKey, message)
-      checks.signed(index, message, signature)
+      const publicKey = secretKey.subarray(secretKey.length - publicKeyBytes)
+      checks.signed(index, message, { signature, publicKey, votes: votes() })
       return signature
     },
   }
 }
+
+/** The end of a secret key, as libsodium has them. */
+const publicKeyBytes = 32
 
 const consensusFailed = ConsensusCode.JournalFailed
 
@@ -84,7 +96,9 @@ export class ConsensusNode {
   readonly #random: SimRandom
   process: SimProcess | undefined
   consensus: Consensus | undefined
-  application: CountingApplication | undefined
+  application: SnapshotApplication | undefined
+  /** False once it has run: an empty journal is a lost one then. */
+  #mayBeNew = true
   durableHeight = 0
   crashCount = 0
   /** What it last said about its memory. */
@@ -123,6 +137,30 @@ export class ConsensusNode {
     this.consensus = undefined
   }
 
+  /** It has run before. */
+  get hasRun(): boolean {
+    return !this.#mayBeNew
+  }
+
+  /** Its disk is gone. */
+  wipe(): void {
+    this.crash('disk lost')
+    this.journals.wipe()
+    this.#lost('gone')
+  }
+
+  /** Its disk is one of some time ago. */
+  putBack(image: JournalImage): void {
+    this.crash('old disk')
+    this.journals.putBack(image)
+    this.#lost('old')
+  }
+
+  #lost(how: 'gone' | 'old'): void {
+    this.durableHeight = 0
+    this.#world.checks.lostDisk(this.index, how)
+  }
+
   /** Start, or start again from what the disk holds. */
   start(options: { readonly loseApplication?: boolean } = {}): void {
     if (this.isUp) return
@@ -134,37 +172,26 @@ export class ConsensusNode {
   }
 
   async #run(process: SimProcess, loseApplication: boolean): Promise<void> {
-    const { checks, config, net, scheduler } = this.#world
+    const { checks, config, net } = this.#world
     const boundary = (name: string): void => this.#maybeDie(process, name)
     const clock = new SimClock(process, { wallOffsetMs: this.wallOffsetMs })
     const journal = await this.#dyingJournal(clock, boundary)
-    const application = new CountingApplication({
-      onExecuted: (block) => {
-        if (process.state === 'dead') return
-        checks.executed(this.index, block, block.items.map(itemIdOf))
-        scheduler.trace('node/execute', this.index, block.height, block.view, block.items.length)
-        boundary('execute')
-      },
-      onDurable: (height) => {
-        if (process.state === 'dead') return
-        this.durableHeight = Math.max(this.durableHeight, height)
-        checks.acknowledged(this.index, height)
-        boundary('answer')
-      },
-    })
-    if (!loseApplication) await application.restore(journal)
+    const application = this.#makeApplication(process, { clock, journal, boundary })
+    await application.take(loseApplication)
     checks.restarted(this.index, application.height)
     this.durableHeight = Math.max(this.durableHeight, application.height)
     const links = net.linksOf(this.id, process)
+    const member: { consensus?: Consensus } = {}
+    const votes = (): boolean => member.consensus?.status().votes ?? true
     const consensus = this.#world.createMember({
       config,
       self: this.id,
       consensusKeyPair: this.#keys,
-      mayBeNew: true,
+      mayBeNew: this.#mayBeNew,
       links: this.#dyingAround(links, boundary),
       journal,
       clock,
-      crypto: watchedCrypto(this.#world, this.index),
+      crypto: watchedCrypto(this.#world, this.index, votes),
       log: silentLog,
       metrics: this.#gauges(),
       application,
@@ -174,14 +201,69 @@ export class ConsensusNode {
       onFatal: (error) => this.#stopped(process, error),
       onEvidence: (evidence) => checks.evidence(evidence),
     })
+    member.consensus = consensus
     // Either may be first in a real process.
     if (this.#random.happens(0.5)) await links.start()
     await consensus.start()
-    if (process.state !== 'dead') checks.remembers(this.index, application.height)
+    if (process.state !== 'dead') {
+      this.#mayBeNew = false
+      checks.remembers(this.index, application.height)
+    }
     await links.start()
     if (process !== this.process || !this.isUp) return
     this.application = application
     this.consensus = consensus
+    if (application.newest !== undefined) consensus.snapshot(application.newest)
+  }
+
+  #makeApplication(
+    process: SimProcess,
+    parts: {
+      readonly clock: SimClock
+      readonly journal: Journal
+      readonly boundary: (name: string) => void
+    },
+  ): SnapshotApplication {
+    const { boundary, clock, journal } = parts
+    const { askState, checks, config, crypto, scheduler, snapshotHeights, stateUnchecked } =
+      this.#world
+    const whenAlive = (act: () => void): void => {
+      if (process.state !== 'dead') act()
+    }
+    const onExecuted = (block: CommittedBlock): void =>
+      whenAlive(() => {
+        checks.executed(this.index, block)
+        scheduler.trace('node/execute', this.index, block.height, block.view, block.items.length)
+        boundary('execute')
+      })
+    const onDurable = (height: number): void =>
+      whenAlive(() => {
+        this.durableHeight = Math.max(this.durableHeight, height)
+        checks.acknowledged(this.index, height)
+        boundary('answer')
+      })
+    return new SnapshotApplication(
+      { onExecuted, onDurable },
+      {
+        ...{ askState, clock, config, crypto, journal },
+        random: this.#random.fork('state'),
+        everyHeights: snapshotHeights,
+        unchecked: stateUnchecked,
+        onSnapshot: (snapshot) =>
+          whenAlive(() => {
+            checks.snapshot(this.index, snapshot.height, snapshot.state)
+            scheduler.trace('node/snapshot', this.index, snapshot.height)
+            this.consensus?.snapshot(snapshot)
+          }),
+        onInstalled: (height, state) =>
+          whenAlive(() => {
+            scheduler.trace('node/install', this.index, height)
+            checks.installed(this.index, height, state)
+            this.durableHeight = Math.max(this.durableHeight, height)
+          }),
+        onFailed: (error) => this.#stopped(process, error),
+      },
+    )
   }
 
   /** A disk that fails is trouble, and stopping is the right answer; anything else is a fault. */

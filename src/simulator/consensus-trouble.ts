@@ -29,10 +29,13 @@ export class ConsensusTrouble {
 
   start(random: SimRandom): void {
     const { crashEveryMs, diskFailEveryMs, freezeEveryMs, partitionEveryMs } = this.#faults
+    const { oldDiskEveryMs, wipeEveryMs } = this.#faults
     this.#repeat(partitionEveryMs, random.fork('partition'), (dice) => this.#partition(dice))
     this.#repeat(crashEveryMs, random.fork('crash'), (dice) => this.#crash(dice))
     this.#repeat(freezeEveryMs, random.fork('freeze'), (dice) => this.#freeze(dice))
     this.#repeat(diskFailEveryMs, random.fork('disk'), (dice) => this.#failDisk(dice))
+    this.#repeat(wipeEveryMs, random.fork('wipe'), (dice) => this.#wipe(dice))
+    this.#repeat(oldDiskEveryMs, random.fork('old disk'), (dice) => this.#keepDisk(dice))
     this.#repeat(restartEveryMs, random.fork('restart'), (dice) => {
       const down = this.#nodes.filter((node) => !node.isUp)
       if (down.length > 0) this.#restart(dice.pick(down))
@@ -74,8 +77,7 @@ export class ConsensusTrouble {
     const node = dice.pick(this.#nodes)
     if (downCount >= this.#faults.downMax || !node.isUp) return
     node.crash('killed')
-    const backMs = dice.between({ min: 10, max: 1_500 })
-    this.#world.scheduler.after(backMs, () => this.#restart(node), `restart ${node.index}`)
+    this.#backAfter(node, dice)
   }
 
   #freeze(dice: SimRandom): void {
@@ -93,5 +95,47 @@ export class ConsensusTrouble {
     this.#world.scheduler.trace('disk/fail', node.index, isFull ? 'is full' : 'fails')
     if (isFull) node.journals.faults.full = true
     else node.journals.faults.failing = true
+  }
+
+  /**
+   * One more member may lose its memory: with those that lie, and those that have lost theirs and
+   * are not readmitted, it is within the bound, and the epoch of the last readmission is everybody
+   * else's: in the epoch before it there would be one faulty member too many.
+   */
+  #mayForget(node: ConsensusNode): boolean {
+    const { checks, config } = this.#world
+    const { epochs } = checks
+    const faultyMax = Math.floor((config.members.length - 1) / 3)
+    const others = this.#nodes.filter((other) => other !== node && epochs.isSound(other.index))
+    const soundMin = config.members.length - faultyMax
+    if (others.length < soundMin || !node.hasRun) return false
+    return others.every(({ durableHeight }) => durableHeight >= epochs.newest.baseHeight)
+  }
+
+  #wipe(dice: SimRandom): void {
+    const node = dice.pick(this.#nodes)
+    if (!this.#mayForget(node)) return
+    this.#world.scheduler.trace('disk/wipe', node.index)
+    node.wipe()
+    this.#backAfter(node, dice)
+  }
+
+  #keepDisk(dice: SimRandom): void {
+    const node = dice.pick(this.#nodes)
+    if (!node.hasRun) return
+    const image = node.journals.image()
+    const putBack = (): void => {
+      if (this.#over || !this.#mayForget(node)) return
+      this.#world.scheduler.trace('disk/old', node.index)
+      node.putBack(image)
+      this.#backAfter(node, dice)
+    }
+    const laterMs = dice.between({ min: 50, max: 3_000 })
+    this.#world.scheduler.after(laterMs, putBack, `old disk ${node.index}`)
+  }
+
+  #backAfter(node: ConsensusNode, dice: SimRandom): void {
+    const backMs = dice.between({ min: 10, max: 1_500 })
+    this.#world.scheduler.after(backMs, () => this.#restart(node), `restart ${node.index}`)
   }
 }

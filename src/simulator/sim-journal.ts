@@ -29,6 +29,9 @@ type Waiting = {
   readonly reject: (error: JournalError) => void
 }
 
+/** All that was on a disk at some time. */
+export type JournalImage = ReadonlyMap<string, SimStore>
+
 /** All stores of one node. */
 export class SimJournals {
   readonly faults: JournalFaults = {
@@ -48,6 +51,17 @@ export class SimJournals {
   /** Records of a store that are on the disk. */
   countOf(name: string): number {
     return this.#stores.get(name)?.size ?? 0
+  }
+
+  /** What is on the disk now. */
+  image(): JournalImage {
+    return new Map([...this.#stores].map(([name, store]) => [name, store.copy()]))
+  }
+
+  /** An old disk takes the place of the newer one. Nothing is open. */
+  putBack(image: JournalImage): void {
+    this.wipe()
+    for (const [name, store] of image) this.#stores.set(name, store.copy())
   }
 
   /** The disk is gone, with all that was on it. Nothing is open. */
@@ -104,6 +118,13 @@ class SimStore {
 
   get size(): number {
     return this.#keys.length
+  }
+
+  copy(): SimStore {
+    const other = new SimStore()
+    for (const [key, value] of this.#values) other.#values.set(key, value)
+    other.#keys = [...this.#keys]
+    return other
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

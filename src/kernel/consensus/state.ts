@@ -208,7 +208,8 @@ export function createMachine(
     held: new Map(),
     heldBytes: 0,
     final: { view: 0, digest: genesis, certificate: undefined },
-    executed: restored.executed ?? { height: baseHeight, view: 0, digest: genesis },
+    // A member that came without anything to a later epoch has still to get its beginning.
+    executed: restored.executed ?? { height: 0, view: 0, digest: genesis },
     base: { height: baseHeight, digest: genesis },
     checkpoints: newCheckpoints(memberCount),
     notarizedView: 0,

@@ -25,6 +25,7 @@ import { makeItem } from '../consensus-application.ts'
 import { worldStartWallMs } from '../sim-clock.ts'
 import { SimProcess } from '../sim-process.ts'
 import type { Range, SimRandom } from '../sim-random.ts'
+import { epochOfHead } from '../wire-epoch.ts'
 import type { LiarParts, LyingMember } from './parts.ts'
 
 const memoryMax = 64
@@ -38,7 +39,8 @@ export type Recipients = readonly number[]
 export abstract class HandmadeLiar implements LyingMember {
   protected readonly parts: LiarParts
   protected readonly dice: SimRandom
-  protected readonly wire: WireContext
+  /** Of the epoch that the others are in. */
+  protected wire: WireContext
   /** The others. */
   protected readonly others: Recipients
   /** The newest view that certificates allow. */
@@ -47,7 +49,7 @@ export abstract class HandmadeLiar implements LyingMember {
   protected readonly certificates = new Map<string, Certificate>()
   /** Certified blocks and the genesis, oldest first. */
   protected parents: Parent[]
-  readonly #order: readonly number[]
+  #order: readonly number[]
   #process: SimProcess | undefined
   #links: Links | undefined
 
@@ -104,6 +106,7 @@ export abstract class HandmadeLiar implements LyingMember {
   #hear(incoming: IncomingMessage): void {
     const { members } = this.parts.world.config
     const from = members.findIndex((member) => member.node === incoming.from)
+    this.#follow(epochOfHead(incoming.head))
     let message: Message
     try {
       message = decodeMessage(incoming, from, this.wire)
@@ -113,6 +116,18 @@ export abstract class HandmadeLiar implements LyingMember {
     if (message.kind === 'certificates') for (const one of message.certificates) this.#learn(one)
     if (message.kind === 'propose') for (const one of message.justification) this.#learn(one)
     this.heard(from, message)
+  }
+
+  /** A new epoch: what was known is of no use in it. */
+  #follow(epoch: number): void {
+    if (epoch <= this.wire.context.epoch) return
+    const facts = this.parts.world.checks.epochs.of(epoch)
+    if (facts === undefined) return
+    this.wire = { ...this.wire, context: contextOf(facts.config) }
+    this.#order = facts.order
+    this.view = 1
+    this.certificates.clear()
+    this.parents = [{ view: 0, digest: facts.config.genesis }]
   }
 
   #learn(certificate: Certificate): void {
@@ -181,7 +196,8 @@ export abstract class HandmadeLiar implements LyingMember {
     const { index, keys, world } = this.parts
     const bytes = voteBytes(this.wire.context, { kind, view, digest })
     const signature = this.wire.crypto.sign(keys.secretKey, bytes)
-    world.checks.signed(index, bytes, signature.slice())
+    const { publicKey } = keys
+    world.checks.signed(index, bytes, { signature: signature.slice(), publicKey, votes: true })
     return { kind, view, digest, signer: index, signature }
   }
 

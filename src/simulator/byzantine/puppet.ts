@@ -5,8 +5,8 @@
 import type { NodeId } from '../../base/ids.ts'
 import type { Consensus } from '../../kernel/consensus/index.ts'
 import type { IncomingMessage } from '../../kernel/links/index.ts'
-import { CountingApplication } from '../consensus-application.ts'
 import { noMetrics, silentLog, watchedCrypto } from '../consensus-node.ts'
+import { SnapshotApplication } from '../consensus-snapshots.ts'
 import { SimClock } from '../sim-clock.ts'
 import { SimJournals } from '../sim-journal.ts'
 import { SimProcess } from '../sim-process.ts'
@@ -59,7 +59,22 @@ export abstract class PuppetMaster implements LyingMember {
     const clock = new SimClock(process)
     const journals = new SimJournals({ random: this.dice.fork('puppet') })
     const journal = await journals.opener(clock).open('consensus')
-    return world.createTwin({
+    const told: { consensus?: Consensus } = {}
+    const ignore = (): void => undefined
+    const application = new SnapshotApplication(
+      { onExecuted: ignore, onDurable: ignore },
+      {
+        ...{ clock, journal, config: world.config, crypto: world.crypto },
+        random: this.dice.fork('state'),
+        askState: world.askState,
+        everyHeights: world.snapshotHeights,
+        unchecked: false,
+        onSnapshot: (snapshot) => told.consensus?.snapshot(snapshot),
+        onInstalled: ignore,
+        onFailed: ignore,
+      },
+    )
+    const puppet = world.createTwin({
       config: world.config,
       self: this.#self,
       consensusKeyPair: keys,
@@ -70,16 +85,15 @@ export abstract class PuppetMaster implements LyingMember {
       crypto: watchedCrypto(world, index),
       log: silentLog,
       metrics: noMetrics,
-      application: new CountingApplication({
-        onExecuted: () => undefined,
-        onDurable: () => undefined,
-      }),
+      application,
       restoredHeight: 0,
       delta0Ms: world.delta0Ms,
       limits: world.limits,
       // What its own lies do to it, another member's among them, is nobody's concern.
-      onFatal: () => undefined,
+      onFatal: ignore,
     })
+    told.consensus = puppet
+    return puppet
   }
 
   stop(): void {

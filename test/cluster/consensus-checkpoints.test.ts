@@ -1,0 +1,64 @@
+/**
+ * Goal: groups whose log is pruned, whose members lose their disks or get old ones back, and are
+ * readmitted with new keys, keep every promise; in the end everybody votes, and all are equal.
+ *
+ * Method: seeds of the consensus cluster with these troubles always on, others drawn; long calm
+ * runs for what must not grow.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConsensusCluster } from '../../src/simulator/consensus-cluster.ts'
+import { drawFaults, noFaults } from '../../src/simulator/consensus-faults.ts'
+import { SimRandom } from '../../src/simulator/sim-random.ts'
+import { groupParts } from '../../tools/sim/parts.ts'
+
+/** The usual troubles of a seed, and disks that are lost or grow old. */
+const forgetting = (seed: number, nodeCount: number): ConsensusCluster => {
+  const drawn = drawFaults(new SimRandom(seed, 'forgetting'), nodeCount)
+  const faults = { ...drawn, wipeEveryMs: 900, oldDiskEveryMs: 1_300, snapshotHeights: 4 }
+  return new ConsensusCluster({ seed, nodeCount, faults, liarCount: 0, ...groupParts })
+}
+
+for (const { nodeCount, seeds } of [
+  { nodeCount: 4, seeds: 40 },
+  { nodeCount: 7, seeds: 8 },
+])
+  test(`C3 C24 C96: ${nodeCount} members that lose disks and memory are readmitted (${seeds} seeds)`, async () => {
+    let epochs = 0
+    let installs = 0
+    for (let seed = 1; seed <= seeds; seed++) {
+      const report = await forgetting(seed, nodeCount).run()
+      epochs += report.epochCount - 1
+      installs += report.installCount
+      if (seed % 10 === 0) assert.deepEqual(await forgetting(seed, nodeCount).run(), report)
+    }
+    assert(epochs >= seeds && installs >= seeds, `${epochs} epochs, ${installs} states taken over`)
+  })
+
+test('C96: with a liar among seven, one member at a time may lose its memory', async () => {
+  let epochs = 0
+  for (let seed = 1; seed <= 8; seed++) {
+    const drawn = drawFaults(new SimRandom(seed, 'forgetting'), 7)
+    const faults = { ...drawn, wipeEveryMs: 900, oldDiskEveryMs: undefined, snapshotHeights: 4 }
+    const options = { seed, nodeCount: 7, faults, liarCount: 1, ...groupParts }
+    epochs += (await new ConsensusCluster(options).run()).epochCount - 1
+  }
+  assert(epochs > 0)
+})
+
+test('C3 C24: journals do not grow with the log', async () => {
+  const recordsOf = async (itemCount: number): Promise<number[]> => {
+    const faults = { ...noFaults, snapshotHeights: 5, durationMs: itemCount * 20 }
+    const options = { seed: 1, nodeCount: 4, liarCount: 0, itemCount, faults, ...groupParts }
+    const cluster = new ConsensusCluster(options)
+    const { height } = await cluster.run()
+    assert(height >= itemCount / 2, `${height} heights of ${itemCount} items`)
+    // The application keeps a record of each item; consensus must not.
+    return cluster.nodes.map((node) => node.journals.countOf('consensus') - itemCount)
+  }
+  const few = await recordsOf(200)
+  const many = await recordsOf(600)
+  for (const [index, count] of many.entries())
+    assert(count <= (few[index] ?? 0) + 300, `member ${index}: ${few[index]}, then ${count} records`)
+  assert(many.every((count) => count < 400), `${many}`)
+})
