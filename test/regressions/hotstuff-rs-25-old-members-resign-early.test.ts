@@ -46,9 +46,11 @@ test('who missed the end of an epoch is told of it, with proof, by each member t
     clock: { monotonicMs: () => nowMs, wallMs: () => 0, after: () => () => undefined },
     metrics: { count: () => undefined, gauge: () => undefined, snapshot: () => ({}) },
     send: (_to, encoded) => sent.push(encoded),
+    onFailed: (error) => assert.fail(String(error)),
   })
   assert.equal(talk.hear(incoming(first), 1, first), 'ours')
-  talk.ended(ending, first)
+  talk.end({ epoch: first, certificate: ending })
+  assert.equal(sent.splice(0).length, 3, 'all others are shown it at once')
   talk.forget()
   assert.equal(talk.hear(incoming(first), 1, second), 'done')
   const [proof, claim] = sent
@@ -68,6 +70,7 @@ test('who is ahead is asked where the group is', () => {
     clock: { monotonicMs: () => 0, wallMs: () => 0, after: () => () => undefined },
     metrics: { count: () => undefined, gauge: () => undefined, snapshot: () => ({}) },
     send: () => assert.fail('nothing is told to somebody who knows more'),
+    onFailed: (error) => assert.fail(String(error)),
   })
   assert.equal(talk.hear(incoming(second), 1, first), 'greet')
 })
