@@ -1,4 +1,4 @@
-/** Snapshots in the journal: whole or not there, whatever is under way when something else comes. */
+/** Snapshots in the journal: whole or not there, whatever is under way when another comes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { utf8 } from '../../base/bytes.ts'

@@ -224,8 +224,8 @@ export class Snapshots {
   }
 
   /**
-   * Writes that make fetched chunks the newest snapshot, and all others go. Our state is about to be
-   * replaced: what is being written of it ends first, since its head would outlive these writes.
+   * Writes that make fetched chunks the newest snapshot, and all others go. Our state is about to
+   * be replaced: what is being written of it ends first, since its head would outlive these writes.
    */
   async install(place: Place, manifest: Manifest): Promise<JournalWrite[]> {
     this.#replaced++
