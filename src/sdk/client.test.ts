@@ -258,6 +258,16 @@ test('sdk: an answer that breaks off is an error, never a short file', async () 
   assert.equal(await codeOf(client.readAll('/a')), 'sdk/cut-off')
 })
 
+test('sdk: an answer of JSON that breaks off is an error of the SDK, too', async () => {
+  const cut: Answer = (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': 100 })
+    response.write('{"name":', () => response.destroy())
+  }
+  const { client } = await stand(cut)
+  assert.equal(await codeOf(client.stat('/a')), 'sdk/cut-off')
+  assert.equal(await codeOf(client.write('/a', 'text')), 'sdk/cut-off')
+})
+
 test('sdk: a problem becomes an error with its code, status, message and facts', async () => {
   const { client } = await stand(problem(404, 'filesystem/not-found', { needed: 3 }))
   const error = await client.stat('/a').catch((caught: unknown) => caught)

@@ -1,5 +1,5 @@
 /** The client of applications: one Processor, one token, every verb of the HTTP API. */
-import { type Content, collected, incoming, outgoing } from './bodies.ts'
+import { aborted, type Content, collected, incoming, outgoing } from './bodies.ts'
 import { SdkCode, UnosysApiError } from './errors.ts'
 import type {
   BlockMap,
@@ -210,10 +210,22 @@ export class UnosysClient {
   async #json<Body>(request: Request): Promise<Body> {
     const response = await this.#requester.send(request)
     const isJson = response.headers.get('content-type')?.startsWith('application/json') === true
-    if (isJson) return (await response.json()) as Body
+    if (isJson) return (await jsonOf(response, request.options.signal)) as Body
     await response.body?.cancel()
     const message = 'the answer is not JSON; is this the address of a Processor?'
     throw new UnosysApiError(SdkCode.BadAnswer, message, { status: response.status })
+  }
+}
+
+/** An answer that breaks off leaves open what it would have told, not what was done. */
+async function jsonOf(response: Response, signal: AbortSignal | undefined): Promise<unknown> {
+  try {
+    return await response.json()
+  } catch (error) {
+    if (signal?.aborted === true) throw aborted(error)
+    const { status } = response
+    const message = 'the answer broke off; what was asked for may have happened'
+    throw new UnosysApiError(SdkCode.CutOff, message, { status, cause: error })
   }
 }
 

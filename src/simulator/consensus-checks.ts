@@ -18,6 +18,7 @@
  *   no slander   evidence names liars only, or members that were given an old disk, and holds two
  *                real votes
  *   one state    all that vouch for a height name one state; what is installed is that state
+ *   pruning      the log goes up to a height that a quorum vouches for, and for a later one too
  *   no memory    a member that lost its disk signs nothing with the keys of before, nor one that
  *                says that it does not vote
  *
@@ -40,6 +41,7 @@ import type {
 } from '../kernel/consensus/index.ts'
 import type { Crypto } from '../ports/crypto.ts'
 import { itemIdOf, itemMark } from './consensus-application.ts'
+import { CheckpointChecks, isCheckpoint } from './consensus-checkpoints.ts'
 import { ConsensusEpochs, type EpochFacts } from './consensus-epochs.ts'
 
 /** A promise of consensus was broken. */
@@ -62,7 +64,6 @@ export type Signing = {
 }
 
 const votePrefix = domainPrefix(domains.vote)
-const checkpointPrefix = domainPrefix(domains.checkpoint)
 
 export class ConsensusChecks {
   readonly #memberCount: number
@@ -72,6 +73,7 @@ export class ConsensusChecks {
   readonly #heights: number[]
   readonly #headers = new Map<Digest, Proposed>()
   readonly epochs: ConsensusEpochs
+  readonly checkpoints: CheckpointChecks
   /** The state that members vouch for, by height. */
   readonly #states = new Map<number, Digest>()
   /** `epoch kind view digest` → who signed it, and the signature. */
@@ -107,6 +109,7 @@ export class ConsensusChecks {
     while (3 * (faulty + 1) + 1 <= memberCount) faulty++
     this.#quorum = memberCount - faulty
     this.#liars = new Set(liars)
+    this.checkpoints = new CheckpointChecks(this.#quorum, (what) => this.#break(what))
     this.epochs = new ConsensusEpochs(config, crypto, this.#liars)
     this.#heights = new Array<number>(memberCount).fill(0)
   }
@@ -190,13 +193,16 @@ export class ConsensusChecks {
   signed(node: number, bytes: Uint8Array, own: { signature: Uint8Array } & Signing): void {
     const { publicKey, signature, votes } = own
     const vote = parseVote(bytes)
-    const isVote = vote !== undefined || startsWith(bytes, checkpointPrefix)
+    const isVote = vote !== undefined || isCheckpoint(bytes)
     if (!isVote) return
     const isLiar = this.#liars.has(node)
     if (!isLiar && this.epochs.isDead(publicKey))
       this.#break(`node ${node} signs with a key of which it has lost the memory`)
     if (!isLiar && !votes) this.#break(`node ${node} does not vote, and signs`)
-    if (vote === undefined) return
+    if (vote === undefined) {
+      this.checkpoints.signed(node, bytes, own.signature)
+      return
+    }
     const epoch = epochOf(vote)
     if (!isLiar && this.epochs.of(epoch) === undefined)
       this.#break(`node ${node} signs for epoch ${epoch}, which does not exist`)
@@ -234,7 +240,9 @@ export class ConsensusChecks {
       if (message.vote.signer === from) this.#show(epoch, message.vote)
     } else if (message.kind === 'certificates') this.#showAll(epoch, message.certificates)
     else if (message.kind === 'range') this.#showAll(epoch, [message.certificate])
-    else if (message.kind === 'block')
+    else if (message.kind === 'checkpoint') {
+      if (!this.#liars.has(from)) this.checkpoints.passed(from, epoch, message.checkpoint)
+    } else if (message.kind === 'block')
       this.#headers.set(message.block.digest, { epoch, header: message.block.header })
   }
 
@@ -350,12 +358,9 @@ const isContradiction = (first: SignedVote, second: SignedVote): boolean =>
 
 const kinds = [undefined, 'notarize', 'nullify', 'finalize'] as const
 
-const startsWith = (bytes: Uint8Array, prefix: Uint8Array): boolean =>
-  equalBytes(bytes.subarray(0, prefix.length), prefix)
-
 /** `epoch kind view digest` of the bytes that a vote's signature covers; undefined for others. */
 function parseVote(bytes: Uint8Array): string | undefined {
-  if (!startsWith(bytes, votePrefix)) return undefined
+  if (!equalBytes(bytes.subarray(0, votePrefix.length), votePrefix)) return undefined
   const reader = new Reader(bytes.subarray(votePrefix.length))
   reader.fixed(32)
   const epoch = reader.u64()

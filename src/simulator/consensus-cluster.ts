@@ -35,6 +35,7 @@ import {
   drawFaults,
   drawLiarCount,
   drawLimits,
+  forgetfulDisks,
   namesOf,
 } from './consensus-faults.ts'
 import { MemoryWatch } from './consensus-memory.ts'
@@ -57,6 +58,8 @@ export type ClusterOptions = {
   readonly itemCount?: number
   /** Drawn from the seed when not given. */
   readonly faults?: ConsensusFaults
+  /** Lost and old disks, whatever the seed draws of them. */
+  readonly forget?: boolean
   /** Members that lie; drawn from the seed, up to the bound, when not given. */
   readonly liarCount?: number
   /** What they are, one kind for each liar; instead of `liarCount`. */
@@ -159,7 +162,8 @@ export class ConsensusCluster {
         options.onTrace?.(event)
       },
     })
-    this.#faults = options.faults ?? drawFaults(this.#random.fork('faults'), options.nodeCount)
+    const drawn = options.faults ?? drawFaults(this.#random.fork('faults'), options.nodeCount)
+    this.#faults = options.forget === true ? { ...drawn, ...forgetfulDisks } : drawn
     this.#net = new SimLinkNet(this.#random.fork('net'), this.#faults.weather)
     this.#liarKinds = this.#chooseLiars()
     const crypto = options.realSignatures === true ? options.crypto : fakeSigning(options.crypto)
@@ -508,6 +512,7 @@ export class ConsensusCluster {
     if (liars !== undefined) parts.push(`--liars ${liars.join(',')}`)
     else if (liarCount !== undefined) parts.push(`--liars ${liarCount}`)
     if (realSignatures === true) parts.push('--real')
+    if (this.#options.forget === true) parts.push('--forget')
     if (this.#options.replaySuffix !== undefined) parts.push(this.#options.replaySuffix)
     return parts.join(' ')
   }

@@ -52,6 +52,9 @@ export const noFaults: ConsensusFaults = {
   durationMs: 3_000,
 }
 
+/** Disks that are lost or grow old, often, and few heights between two snapshots. */
+export const forgetfulDisks = { wipeEveryMs: 900, oldDiskEveryMs: 1_300, snapshotHeights: 4 }
+
 /** Draw the troubles of one run. All nodes may be down at once: recovery needs nobody else. */
 export function drawFaults(random: SimRandom, memberCount: number): ConsensusFaults {
   const some = (chance: number): boolean => random.happens(chance)

@@ -11,9 +11,10 @@ import {
   type ConsensusOptions,
 } from '../kernel/consensus/index.ts'
 import type { Crypto, KeyPair } from '../ports/crypto.ts'
-import { type Journal, JournalError } from '../ports/journal.ts'
+import { type Journal, JournalError, type JournalWrite } from '../ports/journal.ts'
 import type { Log } from '../ports/log.ts'
 import type { Metrics } from '../ports/metrics.ts'
+import { prunedBy } from './consensus-checkpoints.ts'
 import type { ConsensusChecks } from './consensus-checks.ts'
 import { SnapshotApplication } from './consensus-snapshots.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -280,12 +281,22 @@ export class ConsensusNode {
     return {
       commit: async (writes) => {
         boundary('before commit')
+        this.#checkPruned(writes)
         await journal.commit(writes)
         boundary('after commit')
       },
       get: (key) => journal.get(key),
       range: (input) => journal.range(input),
       close: () => journal.close(),
+    }
+  }
+
+  #checkPruned(writes: readonly JournalWrite[]): void {
+    const upTo = prunedBy(writes)
+    try {
+      if (upTo !== undefined) this.#world.checks.checkpoints.pruned(this.index, upTo)
+    } catch (error) {
+      this.#world.onFailure(this.index, error)
     }
   }
 

@@ -8,16 +8,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConsensusCluster } from '../../src/simulator/consensus-cluster.ts'
-import { drawFaults, noFaults } from '../../src/simulator/consensus-faults.ts'
-import { SimRandom } from '../../src/simulator/sim-random.ts'
+import { noFaults } from '../../src/simulator/consensus-faults.ts'
 import { groupParts } from '../../tools/sim/parts.ts'
 
 /** The usual troubles of a seed, and disks that are lost or grow old. */
-const forgetting = (seed: number, nodeCount: number): ConsensusCluster => {
-  const drawn = drawFaults(new SimRandom(seed, 'forgetting'), nodeCount)
-  const faults = { ...drawn, wipeEveryMs: 900, oldDiskEveryMs: 1_300, snapshotHeights: 4 }
-  return new ConsensusCluster({ seed, nodeCount, faults, liarCount: 0, ...groupParts })
-}
+const forgetting = (seed: number, nodeCount: number, liarCount = 0): ConsensusCluster =>
+  new ConsensusCluster({ seed, nodeCount, forget: true, liarCount, ...groupParts })
 
 for (const { nodeCount, seeds } of [
   { nodeCount: 4, seeds: 40 },
@@ -38,10 +34,7 @@ for (const { nodeCount, seeds } of [
 test('C96: with a liar among seven, one member at a time may lose its memory', async () => {
   let epochs = 0
   for (let seed = 1; seed <= 8; seed++) {
-    const drawn = drawFaults(new SimRandom(seed, 'forgetting'), 7)
-    const faults = { ...drawn, wipeEveryMs: 900, oldDiskEveryMs: undefined, snapshotHeights: 4 }
-    const options = { seed, nodeCount: 7, faults, liarCount: 1, ...groupParts }
-    epochs += (await new ConsensusCluster(options).run()).epochCount - 1
+    epochs += (await forgetting(seed, 7, 1).run()).epochCount - 1
   }
   assert(epochs > 0)
 })
@@ -59,6 +52,12 @@ test('C3 C24: journals do not grow with the log', async () => {
   const few = await recordsOf(200)
   const many = await recordsOf(600)
   for (const [index, count] of many.entries())
-    assert(count <= (few[index] ?? 0) + 300, `member ${index}: ${few[index]}, then ${count} records`)
-  assert(many.every((count) => count < 400), `${many}`)
+    assert(
+      count <= (few[index] ?? 0) + 300,
+      `member ${index}: ${few[index]}, then ${count} records`,
+    )
+  assert(
+    many.every((count) => count < 400),
+    `${many}`,
+  )
 })

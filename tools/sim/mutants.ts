@@ -49,13 +49,25 @@ const liarFor: Partial<Record<Mutation, LiarKind>> = {
   'votes-unchecked': 'liar',
   'epoch-not-signed': 'forger',
   'range-unproved': 'liar',
+  'checkpoint-unchecked': 'forger',
+  'pruned-before-stable': 'nuller',
 }
+
+/** Rules that matter when disks are lost, or when few heights are kept. */
+const needsForgetting: readonly Mutation[] = [
+  'amnesia-ignored',
+  'executed-behind-epoch',
+  'checkpoint-unchecked',
+  'pruned-before-stable',
+  'state-unchecked',
+]
 
 /** Correct members that break a rule. */
 export const brokenBy = (
   mutation: Mutation,
-): Pick<ClusterOptions, 'createMember' | 'replaySuffix'> => ({
+): Pick<ClusterOptions, 'createMember' | 'replaySuffix' | 'stateUnchecked'> => ({
   createMember: (options) => createMutant(options, mutation),
+  stateUnchecked: mutation === 'state-unchecked',
   replaySuffix: `--mutant ${mutation}`,
 })
 
@@ -65,6 +77,7 @@ export function huntMutation(mutation: Mutation): Promise<Hunt> {
   return hunt({
     ...brokenBy(mutation),
     ...(liar === undefined ? {} : { liars: [liar] }),
+    ...(needsForgetting.includes(mutation) ? { forget: true } : {}),
     // Items that are ordered for ever are a storm; a few of them are enough.
     ...(mutation === 'executed-not-removed' ? { itemCount: 3 } : {}),
   })

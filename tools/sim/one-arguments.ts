@@ -13,6 +13,7 @@ One run of a simulated consensus group, or of a whole world, from one seed.
   --nodes N      members of the group, 1 to 31, or Processors, 1 to 13 (default 4)
   --liars N      members that lie (drawn from the seed when not given), or their kinds, as in
                  --liars twins,forger: ${liarKinds.join(', ')}
+  --forget       disks are lost and grow old, whatever the seed draws of that
   --items N      what clients submit (default 30)
   --real         sign with real Ed25519
   --mutant RULE  all correct members break this rule, as in the mutation suite
@@ -32,6 +33,7 @@ export type OneOptions = {
   readonly nodeCount: number
   readonly liars: Pick<ClusterOptions, 'liars' | 'liarCount'>
   readonly itemCount: number
+  readonly forget: boolean
   readonly realSignatures: boolean
   readonly mutant: Mutation | undefined
   readonly world: boolean
@@ -46,6 +48,7 @@ const definitions = {
   nodes: { type: 'string', default: '4' },
   liars: { type: 'string' },
   items: { type: 'string', default: '30' },
+  forget: { type: 'boolean', default: false },
   real: { type: 'boolean', default: false },
   mutant: { type: 'string' },
   world: { type: 'boolean', default: false },
@@ -73,6 +76,7 @@ export function parseOneArguments(args: readonly string[]): OneOptions | undefin
     nodeCount: wholeNumber(values.nodes, 'nodes', { min: 1, max: nodesMax }),
     liars: values.liars === undefined ? {} : liarsOf(values.liars),
     itemCount: wholeNumber(values.items, 'items', { min: 1, max: 100_000 }),
+    forget: values.forget,
     realSignatures: values.real,
     mutant: values.mutant === undefined ? undefined : mutantOf(values.mutant),
     world: values.world,

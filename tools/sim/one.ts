@@ -40,9 +40,9 @@ function tellPromises(report: ClusterReport, replay: string): void {
 
 function clusterOf(options: OneOptions, onTrace: TraceListener): ConsensusCluster {
   if (options.boundary !== undefined) return scriptedRun(options.boundary, onTrace)
-  const { itemCount, liars, mutant, nodeCount, realSignatures, seed } = options
+  const { forget, itemCount, liars, mutant, nodeCount, realSignatures, seed } = options
   return new ConsensusCluster({
-    ...{ seed, nodeCount, itemCount, realSignatures, onTrace },
+    ...{ seed, nodeCount, itemCount, forget, realSignatures, onTrace },
     ...liars,
     ...groupParts,
     ...(mutant === undefined ? {} : brokenBy(mutant)),

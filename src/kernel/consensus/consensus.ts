@@ -121,12 +121,13 @@ class Driver implements Consensus {
   }
 
   async start(): Promise<void> {
-    const { crypto, journal, links, mayBeNew, restoredHeight } = this.#options
+    const { crypto, journal, links, restoredHeight } = this.#options
+    const isNew = this.#options.mayBeNew || this.#mutation === 'amnesia-ignored'
     const { epoch, keySeed } = await loadIdentity(journal)
     if (keySeed !== undefined) this.#freshKey = crypto.signKeyPair(keySeed)
     if (epoch !== undefined) this.#epoch = this.#open(epoch)
     else if (keySeed !== undefined) this.#epoch = this.#open(this.#epoch.start)
-    const restored = await loadJournal(this.#epoch.reader, this.#self, mayBeNew)
+    const restored = await loadJournal(this.#epoch.reader, this.#self, isNew)
     const ended = await loadEnded(this.#epoch.reader)
     this.#talk.restore(ended && { ...ended, epoch: this.#open(ended.start) })
     const height = restored.executed?.height ?? 0
@@ -268,11 +269,11 @@ class Driver implements Consensus {
   /** A new epoch: by the block that ended the last one, or by what the others say. */
   #enter(start: EpochStart, executed: Machine['executed']): void {
     const before = this.#machine
+    const used = this.#epoch.config.members[this.#self]?.consensusKey
     this.#epoch = this.#open(start)
     const named = start.members[this.#self]?.consensusKey
-    const fresh = this.#freshKey?.publicKey
-    // With the key of before, this member may have voted in the new epoch and lost it.
-    const isFresh = fresh !== undefined && named !== undefined && equalBytes(fresh, named)
+    // With a key of before, this member may have voted in the new epoch and lost it.
+    const isFresh = used !== undefined && named !== undefined && !equalBytes(used, named)
     const muted = !this.#epoch.hasKey || (before.muted && !isFresh)
     this.#outbox.write(epochWrites(start, muted))
     const restored = {
@@ -352,7 +353,8 @@ class Driver implements Consensus {
     for (const effect of step(this.#machine, input, now)) {
       if (!this.#running) return
       // The rest of an epoch that has just ended counts for nothing.
-      if (this.#epoch === epoch) this.#carryOut(effect)
+      const goesOn = this.#mutation === 'executed-behind-epoch' && effect.kind === 'commit'
+      if (this.#epoch === epoch || goesOn) this.#carryOut(effect)
       else if (effect.kind === 'commit') this.#takeBack(effect.block)
       // Others may need it to see that their epoch has ended.
       else if (effect.kind === 'write' && effect.record.kind === 'haveBlock')

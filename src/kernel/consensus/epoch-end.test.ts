@@ -15,7 +15,7 @@ import { SimProcess } from '../../simulator/sim-process.ts'
 import { SimRandom } from '../../simulator/sim-random.ts'
 import { createConsensus } from './consensus.ts'
 import type { Consensus, ConsensusMember } from './interface.ts'
-import { epochKey, executedKey } from './records.ts'
+import { epochKey, executedKey, ownKeyWrite } from './records.ts'
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -39,22 +39,30 @@ class Ending extends CountingApplication {
   }
 }
 
-/** A group of one over a journal whose commits are looked at. */
-class Lone {
-  readonly group = new Group(1)
+type Node = { readonly consensus: Consensus; readonly application: Ending }
+
+/** A group over journals whose commits are looked at; its epoch ends at a height. */
+class Ended {
+  readonly group: Group
   readonly scheduler = new Scheduler({ settle })
-  readonly journals = new SimJournals({ random: new SimRandom(1) })
   readonly commits: (readonly JournalWrite[])[] = []
   readonly fatal: Error[] = []
+  readonly nodes: Node[] = []
   readonly #net = new SimLinkNet(new SimRandom(2))
-  consensus!: Consensus
-  application!: Ending
 
-  async start(endHeight: number): Promise<void> {
-    const { group } = this
-    const process = new SimProcess(this.scheduler, 'one')
+  constructor(memberCount: number) {
+    this.group = new Group(memberCount)
+  }
+
+  /** @param lost what is left in the journal of a member that has lost its votes. */
+  async start(endHeight: number, lost?: readonly JournalWrite[]): Promise<Node> {
+    const { group, nodes } = this
+    const index = nodes.length
+    const process = new SimProcess(this.scheduler, `n${index}`)
     const clock = new SimClock(process)
-    const inner = await this.journals.opener(clock).open('consensus')
+    const journals = new SimJournals({ random: new SimRandom(index) })
+    const inner = await journals.opener(clock).open('consensus')
+    if (lost !== undefined) await this.run(inner.commit(lost))
     const journal: Journal = {
       get: (key) => inner.get(key),
       range: (range) => inner.range(range),
@@ -64,16 +72,21 @@ class Lone {
         return inner.commit(writes)
       },
     }
-    const self = group.config.members[0]!.node
-    this.application = new Ending(endHeight, group.config.members)
-    this.consensus = createConsensus({
-      ...{ config: group.config, self, consensusKeyPair: group.keys[0]!, mayBeNew: true },
-      ...{ links: this.#net.linksOf(self, process), journal, clock, crypto: group.crypto },
+    const self = group.config.members[index]!.node
+    const links = this.#net.linksOf(self, process)
+    const application = new Ending(endHeight, group.config.members)
+    const consensus = createConsensus({
+      ...{ config: group.config, self, consensusKeyPair: group.keys[index]! },
+      ...{ links, journal, clock, crypto: group.crypto, mayBeNew: lost === undefined },
       ...{ log: new SimLog(process), metrics: memoryMetrics() },
-      ...{ application: this.application, restoredHeight: 0, delta0Ms: 50 },
+      ...{ application, restoredHeight: 0, delta0Ms: 50 },
       onFatal: (error) => this.fatal.push(error),
     })
-    await this.run(this.consensus.start())
+    await this.run(consensus.start())
+    await this.run(links.start())
+    const node = { consensus, application }
+    nodes.push(node)
+    return node
   }
 
   async run<Value>(work: Promise<Value>): Promise<Value> {
@@ -96,16 +109,35 @@ const puts = (writes: readonly JournalWrite[], key: Uint8Array): boolean =>
   writes.some((write) => write.kind === 'put' && equalBytes(write.key, key))
 
 test('C24: the block that ends an epoch and the new epoch are one commit, whatever expires then', async () => {
-  const lone = new Lone()
-  await lone.start(2)
+  const world = new Ended(1)
+  const { application, consensus } = await world.start(2)
   for (const id of [1, 2, 3]) {
-    lone.consensus.submit(makeItem(id, 20))
-    await lone.until(() => lone.application.order.includes(id))
+    consensus.submit(makeItem(id, 20))
+    await world.until(() => application.order.includes(id))
   }
-  assert.equal(lone.consensus.status().epoch, 2)
-  const executing = lone.commits.filter((writes) => puts(writes, executedKey))
+  assert.equal(consensus.status().epoch, 2)
+  const executing = world.commits.filter((writes) => puts(writes, executedKey))
   assert.deepEqual(
     executing.map((writes) => puts(writes, epochKey)),
     [false, true, false],
   )
 })
+
+test('C96: a member without memory stays silent in the next epoch, unless its key is a new one', async () => {
+  const world = new Ended(4)
+  for (let index = 0; index < 3; index++) await world.start(1)
+  // Its key was made for a readmission once, and has voted since.
+  const { consensus } = await world.start(1, [ownKeyWrite(new Uint8Array(32).fill(seedOf(world)))])
+  assert(!consensus.status().votes)
+  for (const node of world.nodes) node.consensus.submit(makeItem(1, 20))
+  await world.until(() => world.nodes.every((node) => node.consensus.status().epoch === 2))
+  assert(!consensus.status().votes, 'it may have voted in this epoch before, and lost it')
+})
+
+/** The byte that the last member's key is made from. */
+function seedOf({ group }: Ended): number {
+  const { publicKey } = group.keys[3]!
+  const isOf = (value: number): boolean =>
+    equalBytes(group.crypto.signKeyPair(new Uint8Array(32).fill(value)).publicKey, publicKey)
+  return [1, 2, 3, 4].find(isOf)!
+}

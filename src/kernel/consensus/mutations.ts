@@ -44,6 +44,8 @@ export const mutations = [
   'votes-not-written',
   /** Own votes are written, but not read back. */
   'votes-not-restored',
+  /** A member whose disk is gone votes as a new one would. */
+  'amnesia-ignored',
   /** At a restart the last record of the journal decides on the view, not the highest. */
   'last-record-wins',
   // Executing.
@@ -53,6 +55,15 @@ export const mutations = [
   'answered-before-sync',
   /** Fetched blocks are executed, whatever the certificate behind them names. */
   'range-unproved',
+  /** Blocks that were agreed on behind the end of an epoch are executed. */
+  'executed-behind-epoch',
+  // Checkpoints.
+  /** Certificates of checkpoints are believed, whoever signed and how many. */
+  'checkpoint-unchecked',
+  /** The log goes when this member has a snapshot, not when a quorum has. */
+  'pruned-before-stable',
+  /** The application takes a state without looking at its name; see the simulator's. */
+  'state-unchecked',
   /** Executed items stay in the pool, to be ordered again. */
   'executed-not-removed',
 ] as const

@@ -57,16 +57,14 @@ export class AddedLists {
     return height >= this.#gap.from && height <= this.#gap.to
   }
 
-  /** The state was taken up at a height: what lies between is not known here. */
-  skip(executedHeight: number, height: number): { readonly write: JournalWrite; done(): void } {
+  /**
+   * The state is about to be taken up at a height: what lies between is not known here, from now
+   * on, so that nothing that is kept meanwhile writes a smaller gap after this write.
+   */
+  skip(executedHeight: number, height: number): JournalWrite {
     const { from, to } = this.#gap
-    const gap = { from: from > to ? executedHeight + 1 : from, to: Math.max(to, height) }
-    return {
-      write: gapWrite(gap),
-      done: () => {
-        this.#gap = gap
-      },
-    }
+    this.#gap = { from: from > to ? executedHeight + 1 : from, to: Math.max(to, height) }
+    return gapWrite(this.#gap)
   }
 
   /** Keep what others said of the heights from `fromHeight` to before the reply's next. */
@@ -79,7 +77,7 @@ export class AddedLists {
     })
     const gap = { from: Math.min(reply.nextHeight, to + 1), to }
     await this.#journal.commit([...writes, gapWrite(gap)])
-    this.#gap = gap
+    this.#gap = { from: gap.from, to: this.#gap.to }
   }
 
   /** Lists from `fromHeight` on, of heights before `endHeight`, that fit one answer. */

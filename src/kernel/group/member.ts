@@ -345,11 +345,10 @@ export class Member implements Application {
     const gap = this.#added.skip(this.#height, height)
     const installs = await this.#snapshots.install(place, fetched.manifest)
     const installed = (): void => {
-      gap.done()
       this.#snapshots.installed({ ...place, state: name })
       this.#goOnFrom(place, fetched.state)
     }
-    return { writes: [...installs, gap.write], installed }
+    return { writes: [...installs, gap], installed }
   }
 
   /** What was executed before is history that others have; who waits for it asks again. */

@@ -80,6 +80,8 @@ export class Snapshots {
   #waiting: Job | undefined
   #work: Promise<void> | undefined
   #closed = false
+  /** Counts states that were replaced: snapshots of those before are not finished. */
+  #replaced = 0
 
   constructor(options: Options) {
     this.#options = options
@@ -165,15 +167,17 @@ export class Snapshots {
     const { crypto, journal, onSnapshot } = this.#options
     const { height } = place
     const chunks: Digest[] = []
+    const replaced = this.#replaced
+    const isOver = (): boolean => this.#closed || this.#replaced !== replaced
     for (const chunk of stateChunks(state)) {
       const key = chunkKey(height, chunks.length)
       chunks.push(chunkHashOf(crypto, chunk))
       await journal.commit([{ kind: 'put', key, value: chunk }])
-      if (this.#closed) return
+      if (isOver()) return
     }
     const manifest = encodeManifest({ height, stateRoot: stateRoot(crypto, state), chunks })
     await journal.commit([headWrite({ place, manifest })])
-    if (this.#closed) return
+    if (isOver()) return
     this.#newest = { ...place, state: stateNameOf(crypto, manifest) }
     onSnapshot(this.#newest)
     await this.#clear()
@@ -219,8 +223,14 @@ export class Snapshots {
     ])
   }
 
-  /** Writes that make fetched chunks the newest snapshot, and all others go. */
+  /**
+   * Writes that make fetched chunks the newest snapshot, and all others go. Our state is about to be
+   * replaced: what is being written of it ends first, since its head would outlive these writes.
+   */
   async install(place: Place, manifest: Manifest): Promise<JournalWrite[]> {
+    this.#replaced++
+    this.#waiting = undefined
+    await this.#work
     const others = (await this.#heads()).map((head) => head.place.height)
     const old = others.filter((height) => height !== place.height)
     return [...old.flatMap(removal), headWrite({ place, manifest: encodeManifest(manifest) })]

@@ -4,7 +4,9 @@
  * with bitmaps that name nobody; real certificates and votes of the same members with the same
  * keys from another epoch or another group; proposals in the views of others.
  */
+import { toHex } from '../../base/bytes.ts'
 import { Writer } from '../../base/codec.ts'
+import { digestOf } from '../../base/ids.ts'
 import type { Certificate, Message, VoteKind } from '../../kernel/consensus/index.ts'
 import { encodeMessage, voteBytes } from '../../kernel/consensus/index.ts'
 import { HandmadeLiar } from './handmade.ts'
@@ -23,6 +25,7 @@ export class Forger extends HandmadeLiar {
         (): void => this.#notCanonical(),
         (): void => this.#replayForeign(),
         (): void => this.#leadForOthers(),
+        (): void => this.#madeUpState(),
       ]
       this.dice.pick(acts)()
     })
@@ -118,6 +121,21 @@ export class Forger extends HandmadeLiar {
     const { foreign } = this.parts
     if (foreign.length === 0) return
     this.tellBytes(encodeMessage(this.dice.pick(foreign), this.wire), this.someOthers())
+  }
+
+  /** A checkpoint of heights that are or will be, with a state of nobody. */
+  #madeUpState(): void {
+    const { crypto, context } = this.wire
+    const { dice } = this
+    const { keys, world } = this.parts
+    const height = 1 + dice.below(world.checks.height + 20)
+    const { digest, view } = dice.pick(this.parents)
+    const state = digestOf(toHex(dice.bytes(32)))
+    const own = crypto.sign(keys.secretKey, dice.bytes(32)).slice()
+    const signers = Array.from({ length: context.quorum }, (_, index) => index)
+    const signatures = signers.map(() => own)
+    const checkpoint = { height, view, digest, state, signers, signatures }
+    this.tell({ kind: 'checkpoint', checkpoint }, this.someOthers())
   }
 
   /** A good block, but it is somebody else's turn. */
