@@ -1,6 +1,6 @@
 /**
  * Goal: with links cut and messages late, partitions, processes killed and frozen, power cut, disks
- * slow, full, failing or rotten and clocks off, files, a log and a directory stay linearizable,
+ * slow, full, failing, rotten or lost and clocks off, files, a log and a directory stay linearizable,
  * nothing acknowledged is lost, altered or done twice, nobody correct is accused, the members come
  * to the same states, also by way of snapshots, and the world comes to rest by itself when the
  * trouble ends.
@@ -31,6 +31,7 @@ let seedCount = 0
 for (const { nodeCount, first, count } of plans) {
   test(`C25 C29 C90 C91 C96: ${nodeCount} Processors keep their promises in trouble (${count} seeds)`, async () => {
     const sums = { snapshots: 0, crashes: 0, rot: 0, stops: 0, lies: 0 }
+    let wipeCount = 0
     for (let seed = first; seed < first + count; seed++) {
       const report = await run(seed, nodeCount)
       sums.snapshots += report.snapshotCount
@@ -38,16 +39,18 @@ for (const { nodeCount, first, count } of plans) {
       sums.rot += report.rotCount
       sums.stops += report.diskStopCount
       sums.lies += report.lieCount
+      wipeCount += report.wipeCount
       if (++seedCount % 10 !== 0) continue
       assert.deepEqual(await run(seed, nodeCount), report, `seed ${seed} gives two different runs`)
     }
     assert(sums.snapshots >= 3 * count, JSON.stringify(sums))
     // Troubles that never strike show nothing.
-    if (count >= 40)
-      assert(
-        Object.values(sums).every((sum) => sum > 20),
-        JSON.stringify(sums),
-      )
+    if (count < 40) return
+    assert(
+      Object.values(sums).every((sum) => sum > 20),
+      JSON.stringify(sums),
+    )
+    assert(wipeCount > 10, `${wipeCount} disks were lost`)
   })
 }
 
