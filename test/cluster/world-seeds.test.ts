@@ -1,9 +1,9 @@
 /**
  * Goal: with links cut and messages late, partitions, processes killed and frozen, power cut, disks
- * slow, full, failing, rotten or lost and clocks off, files, a log and a directory stay linearizable,
- * nothing acknowledged is lost, altered or done twice, nobody correct is accused, the members come
- * to the same states, also by way of snapshots, and the world comes to rest by itself when the
- * trouble ends.
+ * slow, full, failing, rotten or lost and clocks off, files, a log and a directory stay
+ * linearizable, nothing acknowledged is lost, altered or done twice, nobody correct is accused, the
+ * members come to the same states, also by way of snapshots, and the world comes to rest by itself
+ * when the trouble ends.
  *
  * Byzantine Processors, as many as the world survives, are among the troubles.
  *
