@@ -41,7 +41,8 @@ const scenarios: Readonly<Record<WorldMutation, Scenario>> = {
     faults: { ...cut, downMax: 2 },
   },
   'conflicts-ignored': {
-    first: 1,
+    // In seed 1 a torn log shows before the lost record does.
+    first: 2,
     count: 6,
     sees: /the log: not linearizable/,
     liars: [],
