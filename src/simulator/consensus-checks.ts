@@ -65,6 +65,9 @@ export type Signing = {
 
 const votePrefix = domainPrefix(domains.vote)
 
+/** The newest votes of liars in epochs to come. */
+const earlyMax = 1_000
+
 export class ConsensusChecks {
   readonly #memberCount: number
   readonly #quorum: number
@@ -77,6 +80,8 @@ export class ConsensusChecks {
   /** The state that members vouch for, by height. */
   readonly #states = new Map<number, Digest>()
   /** `epoch kind view digest` → who signed it, and the signature. */
+  /** Votes of liars in an epoch that no correct member has begun. */
+  readonly #early: (() => void)[] = []
   readonly #signed = new Map<string, Map<number, Uint8Array>>()
   /** Of correct nodes, on the wire: `node epoch kind view` → digest. */
   readonly #shown = new Map<string, string>()
@@ -185,6 +190,7 @@ export class ConsensusChecks {
         else this.itemHeights.set(id, block.height)
       }
       this.epochs.executed(block)
+      for (const count of this.#early.splice(0)) count()
     } else if (known.digest !== block.digest || known.items !== items || known.view !== block.view)
       this.#break(`fork at height ${block.height}: node ${node} executes another block`)
   }
@@ -204,8 +210,15 @@ export class ConsensusChecks {
       return
     }
     const epoch = epochOf(vote)
-    if (!isLiar && this.epochs.of(epoch) === undefined)
-      this.#break(`node ${node} signs for epoch ${epoch}, which does not exist`)
+    if (this.epochs.of(epoch) === undefined) {
+      if (!isLiar) this.#break(`node ${node} signs for epoch ${epoch}, which does not exist`)
+      // A liar may be the first to execute the end of an epoch: its votes count when a correct
+      // member has executed it too.
+      const [kept, early] = [bytes.slice(), { signature: signature.slice(), publicKey, votes }]
+      this.#early.push(() => this.signed(node, kept, early))
+      if (this.#early.length > earlyMax) this.#early.shift()
+      return
+    }
     if (!this.epochs.isKeyOf(publicKey, node, epoch)) return
     const signers = this.#signed.get(vote) ?? new Map<number, Uint8Array>()
     signers.set(node, signature)

@@ -8,7 +8,8 @@
  * Twins, which run honest code twice, would never build on a stale parent: an active liar is what
  * finds a missing check of proposals (PROTOCOL 2.11).
  */
-import type { Digest } from '../../base/ids.ts'
+import { toHex } from '../../base/bytes.ts'
+import { type Digest, digestOf } from '../../base/ids.ts'
 import {
   type Block,
   type Certificate,
@@ -79,7 +80,8 @@ export class Liar extends HandmadeLiar {
     const { dice, view } = this
     const below = this.parents.filter((parent) => parent.view < view)
     const parent = (dice.happens(0.5) ? below.at(-1) : undefined) ?? dice.pick(below)
-    // The view of a certified block, and another block of that view.
+    // The view of a certified block, and a block that never was, or another one of that view.
+    if (dice.happens(0.05)) return { ...parent, digest: digestOf(toHex(dice.bytes(32))) }
     const others = this.#seen.filter(
       (one) => one.view === parent.view && one.digest !== parent.digest,
     )
