@@ -19,7 +19,7 @@ for (const { nodeCount, seeds } of [
   { nodeCount: 4, seeds: 40 },
   { nodeCount: 7, seeds: 8 },
 ])
-  test(`C3 C24 C96: ${nodeCount} members that lose disks and memory are readmitted (${seeds} seeds)`, async () => {
+  test(`C3 C25 C96: ${nodeCount} members that lose disks and memory are readmitted (${seeds} seeds)`, async () => {
     let epochs = 0
     let installs = 0
     for (let seed = 1; seed <= seeds; seed++) {
@@ -39,7 +39,7 @@ test('C96: with a liar among seven, one member at a time may lose its memory', a
   assert(epochs > 0)
 })
 
-test('C3 C24: journals do not grow with the log', async () => {
+test('C3 C25: journals do not grow with the log', async () => {
   const recordsOf = async (itemCount: number): Promise<number[]> => {
     const faults = { ...noFaults, snapshotHeights: 5, durationMs: itemCount * 20 }
     const options = { seed: 1, nodeCount: 4, liarCount: 0, itemCount, faults, ...groupParts }

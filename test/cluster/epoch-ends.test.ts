@@ -1,6 +1,6 @@
 /**
  * Goal: an epoch's end reaches everybody, whoever crashes when: members that missed it, with their
- * disks whole, find out by themselves (C24, C96; PROTOCOL 2.10).
+ * disks whole, find out by themselves (C25, C96; PROTOCOL 2.10).
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -37,7 +37,7 @@ async function worldWithAmnesia(seed: number): Promise<SimWorld> {
 }
 
 for (const seed of [13, 15, 16])
-  test(`C24 C96: the end of an epoch that one member saw before the others fell (seed ${seed})`, async () => {
+  test(`C25 C96: the end of an epoch that one member saw before the others fell (seed ${seed})`, async () => {
     const world = await worldWithAmnesia(seed)
     const all = [1, 2, 3, 4]
     await world.until(() => all.some((n) => epochOf(world, n) === 2), { timeMsMax: 60_000 })

@@ -4,9 +4,7 @@
  *
  * @pure
  */
-import { fromUtf8, utf8 } from '../../src/base/bytes.ts'
-
-export const recordBytes = 32
+import { recordsIn } from '../../src/simulator/world-contents.ts'
 
 export type Append = {
   readonly value: string
@@ -14,22 +12,6 @@ export type Append = {
   readonly endedAt: number
   /** `open`: it may have happened. `nothing`: the answer says that it did not. */
   readonly outcome: 'done' | 'open' | 'nothing'
-}
-
-/** A record of the log: its value and blanks to its length. */
-export const recordOf = (value: string): Uint8Array =>
-  utf8(value.padEnd(recordBytes - 1).concat('\n'))
-
-/** The values of a log's records; undefined when it is not whole records. */
-export function recordsIn(content: Uint8Array): string[] | undefined {
-  if (content.length % recordBytes !== 0) return undefined
-  const values: string[] = []
-  for (let at = 0; at < content.length; at += recordBytes) {
-    const value = fromUtf8(content.subarray(at, at + recordBytes - 1))?.trimEnd()
-    if (value === undefined || content[at + recordBytes - 1] !== 10) return undefined
-    values.push(value)
-  }
-  return values
 }
 
 /** What is wrong, in words; undefined when nothing is. */

@@ -5,9 +5,9 @@
 import { messageOf } from '../../src/base/error.ts'
 import { type CallOptions, isApiError, type UnosysClient } from '../../src/sdk/index.ts'
 import type { SimRandom } from '../../src/simulator/sim-random.ts'
-import { contentOf, writtenIn } from '../../src/simulator/world-contents.ts'
+import { contentOf, recordOf, writtenIn } from '../../src/simulator/world-contents.ts'
 import { pause } from '../tour/until.ts'
-import { type Append, recordOf } from './append-log.ts'
+import type { Append } from './append-log.ts'
 import type { DirectoryInput, DirectoryOutput } from './directory-model.ts'
 import { absent, type History } from './history.ts'
 

@@ -1,7 +1,7 @@
 // Goal: good histories pass and bad ones are found, whatever kind of thing they are about.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { recordOf } from './append-log.ts'
+import { recordOf } from '../../src/simulator/world-contents.ts'
 import type { DirectoryInput, DirectoryOutput } from './directory-model.ts'
 import { absent, History } from './history.ts'
 

@@ -149,7 +149,7 @@ test('whoever lacks what is gone takes up a state and goes on behind it', () => 
   assert.equal(askedOf(one).length, 1, 'the blocks after it are fetched')
 })
 
-test('C24: a liar with an old checkpoint is not asked first for ever', () => {
+test('C25: a liar with an old checkpoint is not asked first for ever', () => {
   const one = behind(12)
   let liar: number | undefined
   for (let attempt = 0; attempt < 3; attempt++) {
@@ -164,7 +164,7 @@ test('C24: a liar with an old checkpoint is not asked first for ever', () => {
   assert.fail('the same member is asked again and again')
 })
 
-test('C24: of checkpoints that are known the newest is taken up, whichever one is answered', () => {
+test('C25: of checkpoints that are known the newest is taken up, whichever one is answered', () => {
   const one = behind(12)
   const [asked] = askedOf(one)
   const other = others.find((peer) => peer !== asked)!
@@ -183,7 +183,7 @@ function belowBase(): Member {
 
 const base: Checkpoint = { height: 5, view: 0, digest: group.config.genesis, state: stateOf(5) }
 
-test('C24: below the begin of its epoch a member takes up what b + 1 vouch for: no quorum may have it', () => {
+test('C25: below the begin of its epoch a member takes up what b + 1 vouch for: no quorum may have it', () => {
   const one = belowBase()
   hearVote(one, base, 1)
   assert.deepEqual(transfers(one), [], 'one may lie')
@@ -195,7 +195,7 @@ test('C24: below the begin of its epoch a member takes up what b + 1 vouch for: 
   assert.deepEqual(one.machine.executed, { height: 5, view: 0, digest: group.config.genesis })
 })
 
-test('C24: a fetch from below the begin of the epoch is answered with our vote while nothing is stable', () => {
+test('C25: a fetch from below the begin of the epoch is answered with our vote while nothing is stable', () => {
   const one = group.member(self, undefined, 5)
   one.input({ kind: 'snapshot', snapshot: base })
   one.hear(2, { kind: 'fetch', fromHeight: 3, view: 0, digest: group.config.genesis })

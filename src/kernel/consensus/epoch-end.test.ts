@@ -108,7 +108,7 @@ class Ended {
 const puts = (writes: readonly JournalWrite[], key: Uint8Array): boolean =>
   writes.some((write) => write.kind === 'put' && equalBytes(write.key, key))
 
-test('C24: the block that ends an epoch and the new epoch are one commit, whatever expires then', async () => {
+test('C25: the block that ends an epoch and the new epoch are one commit, whatever expires then', async () => {
   const world = new Ended(1)
   const { application, consensus } = await world.start(2)
   for (const id of [1, 2, 3]) {

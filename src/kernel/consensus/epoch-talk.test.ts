@@ -150,7 +150,7 @@ test('b + 1 equal claims are believed; a liar’s alone, an older epoch, and oth
   for (const from of [1, 2, 3]) assert.equal(claims.add(from, strange, group.config), undefined)
 })
 
-test('C24: whoever is still in the epoch before ours is shown what ended it and given its blocks', async () => {
+test('C25: whoever is still in the epoch before ours is shown what ended it and given its blocks', async () => {
   const desk = new Desk()
   const old = await desk.open(first)
   const ours = await desk.open(second)

@@ -252,7 +252,7 @@ test('a range proves itself: up to the last certified block, or on to the next a
   assert.equal(await shape(11), undefined)
 })
 
-test('C24: a log that is cleared while it is read is no damage, one with a hole in it is', async () => {
+test('C25: a log that is cleared while it is read is no damage, one with a hole in it is', async () => {
   const journal = await openJournal()
   const chain = group.chain(3)
   await executed(journal, chain, [1, 2, 3])

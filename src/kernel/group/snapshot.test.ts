@@ -148,7 +148,7 @@ test('our own of the fetched height does not look whole in between', async () =>
   assert.equal((await (await store.open()).load())?.height, 3)
 })
 
-test('C24: a snapshot of a state that was replaced is not finished after it', async () => {
+test('C25: a snapshot of a state that was replaced is not finished after it', async () => {
   const store = new Store()
   const snapshots = await store.open()
   await written(snapshots, 3)

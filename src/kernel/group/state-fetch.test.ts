@@ -89,7 +89,7 @@ class Fetching {
 const rootOf = (found: FoundState | undefined): string | undefined =>
   found && stateRoot(crypto, found.state)
 
-test('C24 C98: the state comes from whoever gives it, past those who lie, refuse or are silent', async () => {
+test('C25 C98: the state comes from whoever gives it, past those who lie, refuse or are silent', async () => {
   const fetching = new Fetching()
   const found = await fetching.fetch([giving(other), giving(good, spoilt), silent, giving(good)])
   assert.equal(rootOf(found), stateRoot(crypto, state))
