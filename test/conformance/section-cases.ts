@@ -257,7 +257,10 @@ export function drawBatch(dice: Dice): SignedBatch {
 }
 
 export function drawResult(dice: Dice): CommandResult {
-  if (dice.bool()) return { ok: true, seqs: dice.list(8, () => dice.number()) }
+  if (dice.bool()) {
+    const seqs = dice.list(8, () => dice.number())
+    return { ok: true, seqs, ...(dice.bool() ? { object: object(dice) } : {}) }
+  }
   return {
     ok: false,
     code: dice.oneOf(Object.values(RejectCode)),

@@ -72,7 +72,7 @@ const pinned: readonly [string, (dice: Dice) => Uint8Array][] = [
 const hashes: Readonly<Record<string, string>> = {
   command: 'd68f2e3b41c2480ae7420660a14c9cb465625061ebd80020ca550bd1820200da',
   batch: '8da7e7ca8be6fc31c37ca2edb5e268c756da6dd0f8c7468dacf2cf90001494c2',
-  results: 'e2505e1d82a4828ced65bb835740ca677b4f07eca7a2d7fa3eace11f3cec48a6',
+  results: '34726f45df6bd8993269afb21f1a474a517c128999beab4d59318d5e777a9f83',
   queries: '9a207dfb6ebe93bf34b223069baa0526f28dffbc5a7ef618320b6af913a18d65',
   answers: '61c9900e2bb6de8fcbb9cd1e0f8876f8267e523c0b60f1e856c80a0df6731496',
   'page request': '8e8d210dda78bdd285ab257d09e7a20370d83ffd33ee31a3628e7650d8e83e98',
@@ -158,8 +158,8 @@ test('the world id, the root after a fixed log and its snapshot are pinned', () 
     { world: world.world, root: stateRoot(crypto, world.state), snapshot: toHex(snapshot) },
     {
       world: '00dbeec507511a865acc313d1be0e000fca899abd53b1320d9ece07129c748f2',
-      root: '749de749b0728da47c6819973eeaf13538ae78dc2477310c3c9f0316dc3c4ac8',
-      snapshot: '1627a1d5a860a281afacd5557585aa9f9f634ac4db645725ff5bbcff1f9656c9',
+      root: 'baab2a384fc4c15d0ee9a762b1cbded4f7d79e74adebb50737dedc52550be8f1',
+      snapshot: '9dde1a2b131a76702addb1c65954d6ed35185e3563903553941d5bd76fe3e3f6',
     },
   )
 })

@@ -117,6 +117,22 @@ export class Core {
   }
 
   /**
+   * What a repeated request made, where it still stands.
+   * @throws FileError `filesystem/not-found`; `filesystem/unconfirmed` when another object stands
+   *   there now.
+   */
+  async requireMade(
+    path: string,
+    { object }: Done,
+    context: CallContext,
+  ): Promise<Resolved & { readonly target: OpenObject }> {
+    const resolved = await this.require(path, context)
+    if (resolved.target.view.object === object) return resolved
+    const message = `the change was made; what it made is not at ${path} any more`
+    throw new FileError(FileCode.Unconfirmed, message, { path })
+  }
+
+  /**
    * The call with what stands for its request, when the application gave an Idempotency-Key.
    *
    * @param asked all that makes it this request and no other, but for the body.
@@ -289,6 +305,7 @@ export async function afterChange<Value>(look: () => Promise<Value>): Promise<Va
     return await look()
   } catch (error) {
     if (!isUnosysError(error)) throw error
+    if (error instanceof FileError && error.code === FileCode.Unconfirmed) throw error
     const message = 'the change was made, and what it made could not be read'
     throw new FileError(FileCode.Unconfirmed, message, {}, { cause: error })
   }

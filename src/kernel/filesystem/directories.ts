@@ -88,11 +88,14 @@ async function makeOne(
     })
     const operations = [drawn.create, namespace.link(place, drawn.object, 0)]
     const mark = options.isParent === true ? undefined : context.keyed?.mark
-    if (!isDone(await call.submit(operations, mark), path)) continue
-    const made = await afterChange(async () =>
-      requireTarget(await namespace.resolve(names, core.nameCall(context))),
+    const outcome = await call.submit(operations, mark)
+    if (!isDone(outcome, path)) continue
+    const made = await afterChange(() =>
+      outcome.ok && outcome.object !== undefined
+        ? core.requireMade(path, outcome, context)
+        : core.require(path, context),
     )
-    return infoOf(crypto, names, made)
+    return infoOf(crypto, names, made.target)
   }
   throw conflict(path)
 }
@@ -158,6 +161,11 @@ export async function renamePath(
     const outcome = await core.objectCall(context).submit([operation], context.keyed?.mark)
     const isInTheWay = !outcome.ok && outcome.code === 'not-empty'
     if (!isDone(outcome, isInTheWay ? toPath : fromPath)) continue
+    const isRepeated = outcome.ok && (outcome.object ?? from.entry.object) !== from.entry.object
+    if (isRepeated) {
+      const made = await afterChange(() => core.requireMade(toPath, outcome, context))
+      return infoOf(crypto, made.names, made.target)
+    }
     const moved = await afterChange(() => core.resolve(toPath, context))
     // Others may have moved or removed it since: then it is told as it was.
     const isThere = moved.target?.view.object === source.view.object

@@ -32,7 +32,7 @@ export function createFileSystem(options: FileSystemOptions): FileSystem {
   return {
     stat: (path, context) => translated(() => stat(path, context)),
     list: (path, page, context) => translated(() => listDirectory(core, path, page, context)),
-    ...changesOf(core, stat),
+    ...changesOf(core),
     read: (path, request, context) => translated(() => read(core, path, request, context)),
     blockMap: (path, page, context) => translated(() => blockMap(core, path, page, context)),
   }
@@ -41,7 +41,7 @@ export function createFileSystem(options: FileSystemOptions): FileSystem {
 type Changes = Omit<FileSystem, 'stat' | 'list' | 'read' | 'blockMap'>
 
 /** The verbs that change something: each is named in the print of its request with all it asks. */
-function changesOf(core: Core, stat: FileSystem['stat']): Changes {
+function changesOf(core: Core): Changes {
   /** Run a change; when it was done before, tell what it led to. */
   const change = <Value>(
     call: Call,
@@ -53,7 +53,7 @@ function changesOf(core: Core, stat: FileSystem['stat']): Changes {
       translated(() => {
         const call = core.keyed(context, { ...request, verb: 'MKDIR', path: onlyPath(path) })
         const make = (own: Call): Promise<FileInfo> => makeDirectory(core, path, request, own)
-        return change(call, make, () => stat(path, context))
+        return change(call, make, (done) => tellMade(core, path, done, context))
       }),
     makeVolume: (path, request, context) =>
       translated(async () => {
@@ -63,7 +63,7 @@ function changesOf(core: Core, stat: FileSystem['stat']): Changes {
         const call = core.keyed(context, { ...request, verb: 'MKVOLUME', path: onlyPath(path) })
         const options = { ...request, volume: true }
         const make = (own: Call): Promise<FileInfo> => makeDirectory(core, path, options, own)
-        return change(call, make, () => stat(path, context))
+        return change(call, make, (done) => tellMade(core, path, done, context))
       }),
     write: (path, body, request, context) =>
       translated(() => {
@@ -71,7 +71,7 @@ function changesOf(core: Core, stat: FileSystem['stat']): Changes {
         const call = core.keyed(context, { ...asked, verb: 'PUT', path: onlyPath(path) })
         const write = (own: Call): ReturnType<FileSystem['write']> =>
           writeFile(core, { path, body }, request, own)
-        return change(call, write, (done) => tellWritten(core, path, done, context))
+        return change(call, write, (done) => tellWritten(core, path, done, call))
       }),
     patch: (path, body, request, context) =>
       translated(() => {
@@ -92,7 +92,7 @@ function changesOf(core: Core, stat: FileSystem['stat']): Changes {
       translated(() => {
         const asked = { ...request, verb: 'RENAME', path: onlyPath(from), to: onlyPath(to) }
         const move = (own: Call): Promise<FileInfo> => renamePath(core, { from, to }, request, own)
-        return change(core.keyed(context, asked), move, () => stat(to, context))
+        return change(core.keyed(context, asked), move, (done) => tellMade(core, to, done, context))
       }),
     remove: (path, request, context) =>
       translated(() => {
@@ -152,16 +152,27 @@ async function truncate(
 const markOf = ({ keyed }: Call): Pick<Change, 'request'> =>
   keyed === undefined ? {} : { request: keyed.mark }
 
+/** What a repeated request is told that made or moved something. */
+async function tellMade(
+  core: Core,
+  path: string,
+  done: Done,
+  context: CallContext,
+): Promise<FileInfo> {
+  const { names, target } = await core.requireMade(path, done, context)
+  return infoOf(core.options.crypto, names, target)
+}
+
 /** What a repeated conditional change is told, whose condition fails because it was done before. */
 async function tellChanged(
   core: Core,
   path: string,
-  { seqs }: Done,
+  done: Done,
   context: CallContext,
 ): Promise<FileInfo> {
-  const { names, target } = await core.require(path, context)
+  const { names, target } = await core.requireMade(path, done, context)
   const info = infoOf(core.options.crypto, names, target)
-  return { ...info, etag: etagOf({ object: target.view.object, seq: seqs[0] ?? 0 }) }
+  return { ...info, etag: etagOf({ ...target.view, seq: done.seqs[0] ?? 0 }) }
 }
 
 /** Change the file at a path; when another one takes its place meanwhile, change that. */

@@ -25,6 +25,7 @@ export class KeyedRequest {
   /** Not begun yet. */
   #body: AsyncIterable<Uint8Array> | undefined
   #hashed: string | undefined
+  #bodyBytes = 0
   #isFresh = false
 
   /**
@@ -52,7 +53,7 @@ export class KeyedRequest {
   async *#pass(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     this.#body = undefined
     for await (const chunk of body) {
-      this.#hash.update(chunk)
+      this.#take(chunk)
       yield chunk
     }
   }
@@ -77,7 +78,17 @@ export class KeyedRequest {
     const body = this.#body
     if (body === undefined) return
     this.#body = undefined
-    for await (const chunk of body) this.#hash.update(chunk)
+    for await (const chunk of body) this.#take(chunk)
+  }
+
+  #take(chunk: Uint8Array): void {
+    this.#hash.update(chunk)
+    this.#bodyBytes += chunk.length
+  }
+
+  /** Of what was read so far. */
+  get bodyBytes(): number {
+    return this.#bodyBytes
   }
 
   /** The id with a print that fits no request. */

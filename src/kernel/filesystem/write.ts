@@ -88,13 +88,8 @@ async function replaceContent(
     throw new FileError(FileCode.Precondition, `${path} was changed meanwhile`, {})
   }
   if (!done) return { again: reread() }
-  const wrote = {
-    object: view.object,
-    seq: seqOf(result),
-    size,
-    blockBytes,
-    replicas: view.replicas,
-  }
+  const facts = { size, blockBytes, replicas: view.replicas }
+  const wrote = { ...facts, object: objectOf(result, view.object), seq: seqOf(result) }
   return { info: await describe(core, path, wrote, context) }
 }
 
@@ -110,22 +105,26 @@ type Wrote = {
 const seqOf = (outcome: Outcome): number =>
   outcome.ok ? (outcome.seqs[Math.max(0, outcome.seqs.length - 2)] ?? 0) : 0
 
+/** The object that a command wrote: where the request is a repeated one, that of the first. */
+const objectOf = (outcome: Outcome, own: Wrote['object']): Wrote['object'] =>
+  outcome.ok ? (outcome.object ?? own) : own
+
 /**
- * What an application is told of its write. Others may have written since: the etag is of this
- * write, or a condition on it would hold for contents that the application has never seen. (The
- * answer to a repeated request is that to the first one, which may have made another object: that
- * is believed to be the one that is there, if it stands where the first one left it.)
+ * What an application is told of its write. Others may have written since: id, size and etag are of
+ * this write, or a condition on them would hold for contents that the application has never seen.
  */
-async function describe(core: Core, path: string, wrote: Wrote, context: Call): Promise<FileInfo> {
+async function describe(
+  core: Core,
+  path: string,
+  wrote: Wrote,
+  context: CallContext,
+): Promise<FileInfo> {
   const { names, target } = await afterChange(() => core.require(path, context))
   const info = infoOf(core.options.crypto, names, target)
-  const { object, seq, ...facts } = wrote
-  if (context.idempotencyKey !== undefined) {
-    const isOther = target.view.object !== object && target.view.seq === seq
-    const { size } = facts
-    return { ...info, kind: 'file', size, etag: isOther ? info.etag : etagOf({ object, seq }) }
-  }
-  return { ...info, ...facts, kind: 'file', id: object, etag: etagOf({ object, seq }) }
+  const { object, seq, size, ...facts } = wrote
+  const told = { kind: 'file', id: object, size, etag: etagOf({ object, seq }) } as const
+  // Another object's block size and replicas say nothing of this one's.
+  return info.id === object ? { ...info, ...told } : { ...info, ...facts, ...told }
 }
 
 /** What a repeated conditional write is told, whose condition fails because it was done before. */
@@ -133,12 +132,15 @@ export async function tellWritten(
   core: Core,
   path: string,
   done: Done,
-  context: CallContext,
+  context: Call,
 ): Promise<Written> {
-  const { names, target } = await core.require(path, context)
+  const { names, target } = await core.requireMade(path, done, context)
   const info = infoOf(core.options.crypto, names, target)
-  const etag = etagOf({ object: target.view.object, seq: seqOf(done) })
-  return { info: { ...info, etag }, created: false }
+  const size = context.keyed?.bodyBytes ?? info.size
+  return {
+    info: { ...info, size, etag: etagOf({ ...target.view, seq: seqOf(done) }) },
+    created: false,
+  }
 }
 
 function refuseOther(what: string, wanted: number | undefined, is: number): void {
@@ -231,7 +233,7 @@ async function linkNew(
     const link = core.options.namespace.link(place, drawn.object, seenSeq)
     const outcome = await call.submit([...operations, link], context.keyed?.mark)
     if (!isDone(outcome, path)) continue
-    const wrote = { ...facts, object: drawn.object, seq: seqOf(outcome) }
+    const wrote = { ...facts, object: objectOf(outcome, drawn.object), seq: seqOf(outcome) }
     return { info: await describe(core, path, wrote, context), created: seenSeq === 0 }
   }
   throw conflict(path)

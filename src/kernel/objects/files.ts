@@ -326,7 +326,9 @@ export class Files {
         const result = await call.submit([operation], change.request)
         const next = judge(result)
         const seq = result.ok ? (result.seqs[0] ?? 0) : 0
-        if (next === 'done') return await this.#reload(change.object, seq, call)
+        // A repeated request may have changed another object, which stood there then.
+        const object = (result.ok ? result.object : undefined) ?? change.object
+        if (next === 'done') return await this.#reload(object, seq, call)
         if (next === 'fold') await this.fold(state, call)
         else endTurn ??= await this.#turns.take(change.object, call.signal)
       }

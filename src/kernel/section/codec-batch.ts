@@ -11,7 +11,7 @@ import {
 } from '../../base/ids.ts'
 import { type Crypto, type KeyPair, signatureBytes } from '../../ports/crypto.ts'
 import { leafCountOf } from './codec-block.ts'
-import { readOperation, writeOperation } from './codec-operation.ts'
+import { readObject, readOperation, writeOperation } from './codec-operation.ts'
 import { type Command, type CommandResult, RejectCode, type SignedBatch } from './interface.ts'
 import { ItemKind } from './item-kind.ts'
 import {
@@ -174,6 +174,7 @@ export function writeResult(writer: Writer, result: CommandResult): void {
   writer.bool(result.ok)
   if (result.ok) {
     writer.list(result.seqs, (inner, seq) => inner.u64(seq))
+    writer.option(result.object, (inner, object) => inner.hex(object))
     return
   }
   writer.u8(codes[result.code]).u16(result.operation)
@@ -184,7 +185,9 @@ export function writeResult(writer: Writer, result: CommandResult): void {
 /** @throws CodecError */
 export function readResult(reader: Reader): CommandResult {
   if (reader.bool()) {
-    return { ok: true, seqs: reader.list(operationsPerCommandMax, (inner) => inner.u64()) }
+    const seqs = reader.list(operationsPerCommandMax, (inner) => inner.u64())
+    const object = reader.option((inner) => readObject(inner))
+    return { ok: true, seqs, ...(object === undefined ? {} : { object }) }
   }
   const code = codeOfNumber.get(reader.u8()) ?? reader.refuse('unknown code')
   const operation = reader.u16()

@@ -6,7 +6,7 @@
  * is to go on from the value before. docs/spec/operations.md section 1 is the full text.
  */
 import { assert, unreachable } from '../../base/assert.ts'
-import type { WorldId } from '../../base/ids.ts'
+import type { ObjectId, WorldId } from '../../base/ids.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import { type Actor, actorOf } from './access.ts'
 import { recallRequest, rememberRequest } from './accounts.ts'
@@ -127,9 +127,11 @@ class BlockRun {
       const known = recallRequest(this.state, actor.owner, request)
       if (known !== undefined) return known
     }
-    const result = this.#run(session, actor, command.operations)
-    if (request !== undefined && result.ok)
-      this.state = rememberRequest(this.state, { owner: actor.owner, request, result })
+    const done = this.#run(session, actor, command.operations)
+    if (request === undefined || !done.ok) return done
+    const object = objectOf(this.state, command.operations.at(-1))
+    const result = object === undefined ? done : { ...done, object }
+    this.state = rememberRequest(this.state, { owner: actor.owner, request, result })
     return result
   }
 
@@ -192,6 +194,15 @@ function runOperation(turn: Turn, operation: Operation): Outcome {
     default:
       return unreachable(operation)
   }
+}
+
+/** What an operation that was carried out was about, if it left it somewhere. */
+function objectOf(state: SectionState, operation: Operation | undefined): ObjectId | undefined {
+  if (operation === undefined) return undefined
+  if (operation.op === 'rename') {
+    return state.objects.get(operation.toDirectory)?.entries.get(operation.toTag)?.object
+  }
+  return 'object' in operation ? operation.object : undefined
 }
 
 const refused = (code: RejectCode): CommandResult => ({ ok: false, code, operation: 0 })

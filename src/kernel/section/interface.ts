@@ -268,6 +268,11 @@ export type CommandResult =
       readonly ok: true
       /** Per operation: the seq that it got in its object or directory (0 where it has none). */
       readonly seqs: readonly number[]
+      /**
+       * Of a command with a request mark: the object that its last operation changed, named or
+       * moved. A retry made with other objects is told of the first one's.
+       */
+      readonly object?: ObjectId
     }
   | {
       readonly ok: false

@@ -13,6 +13,7 @@ import {
   mallory,
   markOf,
   objectOf,
+  renameOf,
   root,
   seedOf,
   TestClient,
@@ -107,14 +108,16 @@ test('a command with a request id runs once, through whatever session, until a d
   const client = world.client('one')
   const token = world.client('two', aliceToken)
   const request = markOf('request')
-  assert.deepEqual(client.runAs(request, [createOf('a'), linkOf('a')]), { ok: true, seqs: [1, 3] })
-  assert.deepEqual(token.runAs(request, [createOf('b'), linkOf('b')]), { ok: true, seqs: [1, 3] })
+  const made = { ok: true, seqs: [1, 3], object: objectOf('a') }
+  assert.deepEqual(client.runAs(request, [createOf('a'), linkOf('a')]), made)
+  assert.deepEqual(token.runAs(request, [createOf('b'), linkOf('b')]), made)
   assert.equal(world.state.objects.has(objectOf('b')), false)
   // Another user's ids are his own.
   assert.deepEqual(world.client('bob', bob).runAs(request, []), { ok: true, seqs: [] })
   world.passHours(24.1)
   const later = world.client('three')
-  assert.deepEqual(later.runAs(request, [createOf('b')]), { ok: true, seqs: [1] })
+  const anew = { ok: true, seqs: [1], object: objectOf('b') }
+  assert.deepEqual(later.runAs(request, [createOf('b')]), anew)
 })
 
 test('a command with a request id that failed changed nothing and may be built anew', () => {
@@ -123,8 +126,9 @@ test('a command with a request id that failed changed nothing and may be built a
   client.done(createOf('a'))
   const request = markOf('request')
   assert.deepEqual(client.runAs(request, [createOf('a')]), refused('exists'))
-  assert.deepEqual(client.runAs(request, [createOf('b')]), { ok: true, seqs: [1] })
-  assert.deepEqual(client.runAs(request, [createOf('c')]), { ok: true, seqs: [1] })
+  const made = { ok: true, seqs: [1], object: objectOf('b') }
+  assert.deepEqual(client.runAs(request, [createOf('b')]), made)
+  assert.deepEqual(client.runAs(request, [createOf('c')]), made)
   assert.equal(world.state.objects.has(objectOf('c')), false)
 })
 
@@ -133,21 +137,37 @@ test('another request under a known request id is refused, and changes nothing',
   const client = world.client('one')
   const token = world.client('two', aliceToken)
   const first = markOf('request', 'a')
-  assert.deepEqual(client.runAs(first, [createOf('a')]), { ok: true, seqs: [1] })
+  const made = { ok: true, seqs: [1], object: objectOf('a') }
+  assert.deepEqual(client.runAs(first, [createOf('a')]), made)
   const other = token.runAs(markOf('request', 'b'), [createOf('b')])
   assert.deepEqual(other, refused('reused'))
   assert.equal(world.state.objects.has(objectOf('b')), false)
-  assert.deepEqual(token.runAs(first, [createOf('c')]), { ok: true, seqs: [1] })
+  assert.deepEqual(token.runAs(first, [createOf('c')]), made)
   const restored = decodeState(crypto, encodeState(world.state))
   const account = restored.accounts.get(alice.view.principal)
   assert.equal(account?.requests.get(first.id)?.print, first.print)
   // A failed command is not kept, so its id is free for any other.
   const failed = markOf('failed', 'a')
   assert.deepEqual(client.runAs(failed, [createOf('a')]), refused('exists'))
-  assert.deepEqual(client.runAs(markOf('failed', 'd'), [createOf('d')]), { ok: true, seqs: [1] })
+  assert.deepEqual(client.runAs(markOf('failed', 'd'), [createOf('d')]), {
+    ...made,
+    object: objectOf('d'),
+  })
   world.passHours(24.1)
   const later = world.client('three').runAs(markOf('request', 'b'), [createOf('b')])
-  assert.deepEqual(later, { ok: true, seqs: [1] })
+  assert.deepEqual(later, { ...made, object: objectOf('b') })
+})
+
+test('a result under a request id names the object that its last operation was about', () => {
+  const world = new TestWorld()
+  const client = world.client('one')
+  const [, entrySeq = 0] = client.done(createOf('a'), linkOf('a'))
+  const rename = renameOf('a', 'b', { fromSeq: entrySeq })
+  const moved = client.runAs(markOf('rename'), [rename])
+  assert.equal(moved.ok && moved.object, objectOf('a'))
+  const created = client.runAs(markOf('two'), [createOf('c'), createOf('d')])
+  assert.equal(created.ok && created.object, objectOf('d'))
+  assert.deepEqual(client.run(createOf('e')), { ok: true, seqs: [1] })
 })
 
 test('request ids are bounded per user: the oldest are forgotten', () => {
