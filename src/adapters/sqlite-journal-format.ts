@@ -28,7 +28,7 @@ export type Request =
     }
   | { readonly kind: 'close' }
 
-export type FailureKind = 'full' | 'failed' | 'locked'
+export type FailureKind = 'full' | 'failed' | 'locked' | 'damaged'
 
 /** From the worker. `committed` counts commits, oldest first. A failure is the last word. */
 export type Reply =

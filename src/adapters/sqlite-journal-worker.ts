@@ -11,6 +11,7 @@
  * 16 MiB, which is the bound (plus one transaction). Its file is written over from the start then,
  * not cut: overwriting costs no change of the file's length, which makes the syncs cheaper.
  */
+import { existsSync, readFileSync } from 'node:fs'
 import type { StatementSync } from 'node:sqlite'
 import { DatabaseSync } from 'node:sqlite'
 import type { MessagePort } from 'node:worker_threads'
@@ -18,6 +19,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import type { JournalEntry } from '../ports/journal.ts'
 import type { FailureKind, Reply, Request, WorkerSettings } from './sqlite-journal-format.ts'
 import { eachWrite, packEntries } from './sqlite-journal-format.ts'
+import { damageOfLog } from './sqlite-log-check.ts'
 
 const pageBytes = 4096
 const checkpointPages = 1024
@@ -27,6 +29,8 @@ const transactionBytesMax = 8 * 1024 * 1024
 const synchronousFull = 2
 const busyCode = 5
 const fullCode = 13
+const corruptCode = 11
+const notADatabaseCode = 26
 const lowByte = 0xff
 
 type Statements = Readonly<
@@ -35,6 +39,16 @@ type Statements = Readonly<
     StatementSync
   >
 >
+
+/** SQLite would take it for the end of its log, and forget what was committed behind it. */
+class LogDamage extends Error {}
+
+/** Before SQLite looks at the log: from then on it is written over. */
+function checkLog(file: string): void {
+  const log = `${file}-wal`
+  const damage = existsSync(log) ? damageOfLog(readFileSync(log)) : undefined
+  if (damage !== undefined) throw new LogDamage(damage)
+}
 
 /** @throws when the store is not as durable as `commit` promises, besides SQLite's own errors. */
 export function openStore({ file, bytesMax }: WorkerSettings): DatabaseSync {
@@ -76,7 +90,9 @@ const prepare = (store: DatabaseSync): Statements => ({
 function failureOf(error: unknown): FailureKind {
   const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & lowByte : 0
   if (code === busyCode) return 'locked'
-  return code === fullCode ? 'full' : 'failed'
+  if (code === fullCode) return 'full'
+  const isDamage = code === corruptCode || code === notADatabaseCode
+  return isDamage || error instanceof LogDamage ? 'damaged' : 'failed'
 }
 
 class StoreThread {
@@ -87,6 +103,7 @@ class StoreThread {
 
   constructor(port: MessagePort, settings: WorkerSettings) {
     this.#port = port
+    checkLog(settings.file)
     this.#store = openStore(settings)
     this.#run = prepare(this.#store)
   }

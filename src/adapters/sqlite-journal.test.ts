@@ -12,6 +12,7 @@ import { isUnosysError } from '../base/error.ts'
 import type { Journal, JournalWrite } from '../ports/journal.ts'
 import { createSqliteJournals } from './sqlite-journal.ts'
 import { eachWrite, packWrites } from './sqlite-journal-format.ts'
+import { damageOfLog } from './sqlite-log-check.ts'
 
 const writerFile = new URL('../../test/compliance/journal-writer.ts', import.meta.url).pathname
 const hardened = [
@@ -168,10 +169,58 @@ test('a torn tail of the log is cut: what is left is whole commits, a prefix of 
   assert.ok(least >= 5 && least < 11, `${least} commits before the largest damage`)
 })
 
+test('C90 (9, corrupted): a bit that turned before the last transaction of the log is damage, not its end', async (context) => {
+  const folder = tempFolder(context)
+  const journal = await createSqliteJournals(folder).open('main')
+  for (let number = 1; number <= 12; number++) await journal.commit([put(number, 5000)])
+  const log = fs.readFileSync(path.join(folder, 'main.sqlite-wal'))
+  const base = fs.readFileSync(path.join(folder, 'main.sqlite'))
+  await journal.close()
+  const frameBytes = 24 + 4_096
+  const frameCount = (log.length - 32) / frameBytes
+  assert.ok(Number.isInteger(frameCount) && frameCount > 24, `${frameCount} frames`)
+  assert.equal(damageOfLog(log), undefined)
+  const turned = (at: number): Buffer => {
+    const copy = Buffer.from(log)
+    copy[at] = (copy[at] ?? 0) ^ 0x10
+    return copy
+  }
+  // In the header; in a frame's page number, size, salt, checksum and page.
+  const places = [3, 9, 17, 25]
+  for (let frame = 0; frame < frameCount - 4; frame++) {
+    const at = 32 + frame * frameBytes
+    places.push(at, at + 5, at + 9, at + 17, at + 24 + frame, at + frameBytes - 1)
+  }
+  for (const at of places) assert.ok(damageOfLog(turned(at)), `byte ${at} of ${log.length}`)
+  // The last transaction may be torn.
+  for (const at of [log.length - 1, log.length - frameBytes + 20]) {
+    assert.equal(damageOfLog(turned(at)), undefined)
+  }
+  const copy = tempFolder(context)
+  fs.writeFileSync(path.join(copy, 'main.sqlite'), base)
+  fs.writeFileSync(path.join(copy, 'main.sqlite-wal'), turned(32 + 5 * frameBytes + 100))
+  await failsWith(createSqliteJournals(copy).open('main'), 'journal/damaged')
+})
+
+test('a log that was emptied and begun again is whole, whatever the one before left behind it', async (context) => {
+  const folder = tempFolder(context)
+  const journal = await createSqliteJournals(folder).open('main')
+  const file = path.join(folder, 'main.sqlite-wal')
+  let largest = 0
+  for (let number = 1; number <= 40; number++) {
+    await journal.commit([put(number, 200_000)])
+    await all(journal)
+    largest = Math.max(largest, fs.statSync(file).size)
+    assert.equal(damageOfLog(fs.readFileSync(file)), undefined, `after ${number} commits`)
+  }
+  assert.ok(largest < 40 * 200_000, `it was never begun again: ${largest} bytes`)
+  await journal.close()
+})
+
 test('a damaged or foreign file is refused, and so is a folder that cannot be', async (context) => {
   const folder = tempFolder(context)
   fs.writeFileSync(path.join(folder, 'foreign.sqlite'), 'this is no database '.repeat(500))
-  await failsWith(createSqliteJournals(folder).open('foreign'), 'journal/failed')
+  await failsWith(createSqliteJournals(folder).open('foreign'), 'journal/damaged')
   fs.mkdirSync(path.join(folder, 'taken.sqlite'))
   await failsWith(createSqliteJournals(folder).open('taken'), 'journal/failed')
   const below = path.join(folder, 'foreign.sqlite', 'below')
@@ -185,8 +234,8 @@ test('a damaged or foreign file is refused, and so is a folder that cannot be', 
   bytes.fill(0x5a, 4096, 4096 * 20)
   fs.writeFileSync(file, bytes)
   const opened = await createSqliteJournals(folder).open('torn')
-  await failsWith(all(opened), 'journal/failed')
-  await failsWith(opened.commit([put(1, 1)]), 'journal/failed')
+  await failsWith(all(opened), 'journal/damaged')
+  await failsWith(opened.commit([put(1, 1)]), 'journal/damaged')
   await opened.close()
 })
 

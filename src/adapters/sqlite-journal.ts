@@ -19,6 +19,7 @@ import { packWrites, unpackEntries } from './sqlite-journal-format.ts'
 const codeOf = {
   full: JournalCode.Full,
   failed: JournalCode.Failed,
+  damaged: JournalCode.Damaged,
   locked: JournalCode.Locked,
 } as const
 

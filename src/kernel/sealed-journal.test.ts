@@ -62,7 +62,7 @@ test('a changed record, one under another key, and one of another node are damag
   const stored = (await inner.get(utf8('a'))) ?? utf8('')
   const damage = async (name: string, value: Uint8Array): Promise<void> => {
     await inner.commit([{ kind: 'put', key: utf8(name), value }])
-    const isDamage = (error: unknown): boolean => isUnosysError(error, 'journal/failed')
+    const isDamage = (error: unknown): boolean => isUnosysError(error, 'journal/damaged')
     await assert.rejects(journal.get(utf8(name)), isDamage)
     await assert.rejects(journal.range(all), isDamage)
   }
@@ -76,7 +76,7 @@ test('a changed record, one under another key, and one of another node are damag
   const other = journalKeyOf(crypto, { storageKey, world: worldIdOf('cd'.repeat(32)) })
   const foreign = sealedJournal({ crypto, random: new SimRandom('x') }, other, inner)
   await foreign.commit([put('a', 'one')])
-  await assert.rejects(journal.get(utf8('a')), { code: 'journal/failed' })
+  await assert.rejects(journal.get(utf8('a')), { code: 'journal/damaged' })
 })
 
 test('the caller’s arrays are not changed', async () => {

@@ -44,10 +44,8 @@ export function sealedJournal(ports: SealPorts, key: AeadKey, inner: Journal): J
     const associated = associatedOf(name)
     const plain = openBytes(ports.crypto, { key, sealed: value, associated })
     if (plain !== undefined) return plain
-    const message =
-      'a record of the journal does not open: damaged, or of another node. Move the folder ' +
-      '`journal` away and start again: the state then comes from the others, and the vote anew'
-    throw new JournalError(JournalCode.Failed, message, { path: 'journal' })
+    const message = 'a record of the journal does not open: damaged, or of another node'
+    throw new JournalError(JournalCode.Damaged, message, { path: 'journal' })
   }
 
   return {

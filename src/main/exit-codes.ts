@@ -50,6 +50,7 @@ const exitCodeOfCode: Readonly<Record<string, ExitCode>> = {
   'journal/full': ExitCode.Folder,
   'journal/locked': ExitCode.AlreadyRunning,
   'journal/failed': ExitCode.Fault,
+  'journal/damaged': ExitCode.Fault,
   'keyring/missing': ExitCode.Damaged,
   'keyring/malformed': ExitCode.Damaged,
   'keyring/exposed': ExitCode.Damaged,

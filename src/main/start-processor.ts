@@ -23,6 +23,12 @@ import { createKernel, type Kernel } from '../kernel/kernel.ts'
 import type { HttpLimits } from '../ports/http.ts'
 import type { Log } from '../ports/log.ts'
 import { deadlineMsMax } from '../wire/limits.ts'
+import {
+  isJournalDamage,
+  isJournalMarked,
+  markJournal,
+  setJournalAside,
+} from './damaged-journal.ts'
 import { lockFolder } from './data-lock.ts'
 import { StartCode, StartError } from './exit-codes.ts'
 import { type ProcessorFiles, readProcessor } from './read-world.ts'
@@ -78,6 +84,18 @@ const logBytesMax = 32 * 1024 * 1024
 export async function startProcessor(options: StartProcessorOptions): Promise<RunningProcessor> {
   const folder = resolve(options.dataFolder)
   const files = await readProcessor(folder)
+  try {
+    return await startOn({ folder, files, options })
+  } catch (error) {
+    if (!isJournalDamage(error)) throw error
+    return startOn({ folder, files, options, journalDamage: messageOf(error) })
+  }
+}
+
+async function startOn(
+  input: Pick<Starting, 'folder' | 'files' | 'options' | 'journalDamage'>,
+): Promise<RunningProcessor> {
+  const { folder, files } = input
   const closers: (() => void | Promise<void>)[] = []
   const closeAll = async (): Promise<void> => {
     const failures: unknown[] = []
@@ -93,7 +111,7 @@ export async function startProcessor(options: StartProcessorOptions): Promise<Ru
   try {
     const lock = lockFolder(folder, `Processor ${files.config.n}`)
     closers.push(() => lock.release())
-    return await start({ folder, files, options, closers, closeAll })
+    return await start({ ...input, closers, closeAll })
   } catch (error) {
     // Why it did not start matters more than what could not be closed then.
     await Promise.allSettled([closeAll()])
@@ -105,6 +123,8 @@ type Starting = {
   readonly folder: string
   readonly files: ProcessorFiles
   readonly options: StartProcessorOptions
+  /** What was found wrong with the journal by a start that failed. */
+  readonly journalDamage?: string
   /** Run from the last to the first. */
   readonly closers: (() => void | Promise<void>)[]
   readonly closeAll: () => Promise<void>
@@ -117,6 +137,7 @@ async function start(starting: Starting): Promise<RunningProcessor> {
   const keyring = createFileKeyring(files.keyringPath)
   log.info('starting', { n: config.n, role: config.role, world: config.world, version })
   log.warn(keyring.notice)
+  await leaveDamagedJournal(starting, log)
   const kernel = await buildKernel(starting, { log, keys: await keyring.load() })
   const server = createHonoHttpServer({
     onFault: (error) => log.error('a request failed', { why: messageOf(error) }),
@@ -148,6 +169,17 @@ async function start(starting: Starting): Promise<RunningProcessor> {
       return stopped
     },
   }
+}
+
+/** A damaged journal is set aside before anything reads it. */
+async function leaveDamagedJournal(starting: Starting, log: Log): Promise<void> {
+  const { folder, journalDamage } = starting
+  if (journalDamage === undefined && !isJournalMarked(folder)) return
+  const aside = await setJournalAside(folder)
+  const what =
+    'the journal is damaged and was set aside; the state comes from the others, and this ' +
+    'Processor votes again when they have readmitted it'
+  log.error(what, { aside, ...(journalDamage === undefined ? {} : { why: journalDamage }) })
 }
 
 /** From now on an empty journal is a lost one: the votes in it were given. */
@@ -183,7 +215,7 @@ async function buildKernel(
       handshake: noiseHandshake,
       transport: createWsTransport(),
       disk: createNodeDisk(folder, { onSync: () => metrics.count('disk.syncs_total') }),
-      journals: createSqliteJournals(join(folder, 'journal'), {
+      journals: createSqliteJournals(processorPaths(folder).journal, {
         onSync: () => metrics.count('journal.syncs_total'),
       }),
       log,
@@ -196,7 +228,10 @@ async function buildKernel(
       linkAddress: options.linkAddress ?? config.linkAddress,
       peers,
       mayBeNew: existsSync(processorPaths(folder).neverStarted),
-      onFatal: options.onFatal,
+      onFatal: (error) => {
+        if (isJournalDamage(error)) markJournal(folder, error)
+        options.onFatal(error)
+      },
     },
   )
   closers.push(() => kernel.stop())

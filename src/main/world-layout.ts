@@ -36,9 +36,17 @@ export const processorPaths = (
   readonly keyring: string
   /** There until the Processor has run once: an empty journal is a new one then, not a lost one. */
   readonly neverStarted: string
+  readonly journal: string
+  /** Inside the journal's folder, when a run has found it damaged: the next one begins without. */
+  readonly journalDamage: string
+  /** Where a damaged journal is kept, from 1 on. */
+  readonly journalAside: (count: number) => string
 } => ({
   config: join(folder, 'processor.json'),
   genesis: join(folder, 'genesis'),
   keyring: join(folder, 'keyring'),
   neverStarted: join(folder, 'never-started'),
+  journal: join(folder, 'journal'),
+  journalDamage: join(folder, 'journal', 'damaged'),
+  journalAside: (count) => join(folder, `journal-damaged-${count}`),
 })

@@ -4,15 +4,20 @@
  *
  * Commits resolve in the order in which they were asked for. When a commit resolves, it and all
  * before it survive any crash; one that did not resolve is there whole or not at all. A commit
- * that fails means that the node must stop (`journal/failed`).
+ * that fails means that the node must stop.
  */
 import { UnosysError } from '../base/error.ts'
 
 export const JournalCode = {
   /** No room. React: stop this node with a clear message; nothing was half written. */
   Full: 'journal/full',
-  /** The disk failed or the store is damaged. React: stop this node. */
+  /** The disk failed. React: stop this node. */
   Failed: 'journal/failed',
+  /**
+   * What is there is not what was committed. React: stop this node; it may begin again without the
+   * store, as one that has lost its memory.
+   */
+  Damaged: 'journal/damaged',
   /** Another process has it open. React: tell the operator. */
   Locked: 'journal/locked',
 } as const

@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto'
 import {
   appendFileSync,
-  cpSync,
   existsSync,
   readdirSync,
   readFileSync,
@@ -11,9 +10,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { messageOf } from '../../src/base/error.ts'
 import type { SimRandom } from '../../src/simulator/sim-random.ts'
 import { blockFilesOf, changeOneByte, changeOneCharacter } from '../tour/block-files.ts'
+import { until } from '../tour/until.ts'
 import { speak, speakFrames } from './rogue.ts'
 import type { Scene, Trouble } from './trouble.ts'
 
@@ -23,6 +22,9 @@ const programOf = (name: string): string =>
 const hourMs = 60 * 60 * 1_000
 const tightBytes = 32 * 1024 * 1024
 const spoiledFilesMax = 60
+/** Behind the header of the log and that of its first frame. */
+const firstPageAt = 32 + 24
+const votesAgainMsMax = 180_000
 const layer = 'processors'
 
 /** Another program in its place, or its own again. */
@@ -176,43 +178,38 @@ const spoiledJournal: Trouble = {
   fault: 9,
   weight: 1,
   on: 'disk-victim',
-  begin: async ({ faulty, random, liars, say }, [n = 0]) => {
-    liars.add(n)
+  begin: async ({ faulty, random }, [n = 0]) => {
     const processor = faulty.at(n)
     await processor.kill()
-    const journal = join(processor.folder, 'journal')
-    const copy = `${processor.folder}.journal`
-    cpSync(journal, copy, { recursive: true })
-    spoilJournal(journal, random)
+    spoilJournal(join(processor.folder, 'journal'), random)
     return async () => {
-      try {
-        await processor.start()
-      } catch (error) {
-        // It says that it cannot go on from there; its operator has a copy of the last state.
-        if (!messageOf(error).includes('journal')) throw error
-        say(`Processor ${n} does not start: ${messageOf(error)}`)
-        rmSync(journal, { recursive: true })
-        cpSync(copy, journal, { recursive: true })
-        await processor.start()
-      } finally {
-        rmSync(copy, { recursive: true })
-      }
+      await processor.start()
+      // Until the others have readmitted it, it is one of those that may be bad.
+      await until(`Processor ${n} votes again`, votesAgainMsMax, async () => {
+        return (await processor.status()).group.votes
+      })
     }
   },
 }
 
-/** Turn some bits in the second half of each file of a journal, and leave half a record behind. */
+/**
+ * Turn some bits in the second half of each file of a journal, one in the first frame of the log,
+ * which is never its last transaction, and leave half a record behind.
+ */
 export function spoilJournal(folder: string, random: SimRandom): readonly string[] {
   const names = readdirSync(folder).filter((name) => !name.endsWith('-shm'))
   for (const name of names) {
     const path = join(folder, name)
     const bytes = readFileSync(path)
-    for (let count = 0; count < 5 && bytes.length > 0; count++) {
-      const at = Math.floor(bytes.length / 2) + random.below(Math.ceil(bytes.length / 2))
+    const turn = (at: number): void => {
       bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8))
     }
+    for (let count = 0; count < 5 && bytes.length > 0; count++)
+      turn(Math.floor(bytes.length / 2) + random.below(Math.ceil(bytes.length / 2)))
+    const isLog = name.endsWith('-wal')
+    if (isLog) turn(firstPageAt)
     writeFileSync(path, bytes)
-    if (name.endsWith('-wal')) appendFileSync(path, random.bytes(777))
+    if (isLog) appendFileSync(path, random.bytes(777))
   }
   return names
 }
