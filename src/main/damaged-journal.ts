@@ -11,8 +11,10 @@ import { processorPaths } from './world-layout.ts'
 
 const damageCodes: ReadonlySet<string> = new Set(['journal/damaged', 'consensus/journal-damaged'])
 
+/** True for an error that stands for it or comes from one that does. */
 export const isJournalDamage = (error: unknown): boolean =>
-  error instanceof UnosysError && damageCodes.has(error.code)
+  (error instanceof UnosysError && damageCodes.has(error.code)) ||
+  (error instanceof Error && error.cause !== undefined && isJournalDamage(error.cause))
 
 /** Have the next start set the journal aside: what was found damaged is not read by every start. */
 export function markJournal(folder: string, error: unknown): void {
