@@ -37,7 +37,10 @@ export const inFlightBytesMax = 16 * 1024 * 1024
 /** Reads of one Processor that wait for holders at once; more wait in line. */
 export const readsInFlightMax = 64
 
-/** A write waits this long for holders that are not linked, while too few have taken its blocks. */
+/**
+ * A write waits this long for holders that are not linked, while too few have taken its blocks; a
+ * read, while nobody gave its block and somebody could not be asked.
+ */
 export const holderWaitMs = 5_000
 /** First and longest pause between two attempts. */
 export const holderRetryFirstMs = 50

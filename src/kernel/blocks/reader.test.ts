@@ -10,7 +10,7 @@ import type { BlockRef } from '../section/interface.ts'
 import type { StoredBlock } from '../vault/interface.ts'
 import { BlocksBench, crypto, type DamageCode, objectKeys, type Way } from './fixture.test.ts'
 import { keyText } from './holder.ts'
-import { holderLateMs, lateMemoryMs } from './limits.ts'
+import { holderLateMs, holderRetryLongestMs, holderWaitMs, lateMemoryMs } from './limits.ts'
 import { decodeGetReply, encodeGetReply, GetStatus, noReleaseTag } from './wire.ts'
 
 const plain = utf8('what was written')
@@ -196,6 +196,44 @@ test('lost is said only when every holder answered and none has it', async () =>
   })
   all.wayTo(c).up = false
   await assert.rejects(read(one), coded('blocks/unreachable'))
+})
+
+test('C90 (5, dropped): a read outlasts links that are down for a moment, and reports nothing twice', async () => {
+  const one = await stored()
+  const { all, holders, ref } = one
+  const [a, b, c] = holders as [NodeId, NodeId, NodeId]
+  all.vaultAt(a).damaged.set(keyText(ref), 'vault/missing')
+  all.wayTo(b).up = false
+  all.wayTo(c).up = false
+  const startMs = all.bench.clock.monotonicMs()
+  all.bench.clock.after(2_000, () => {
+    all.wayTo(c).up = true
+  })
+  assert.deepEqual(await read(one), plain)
+  const tookMs = all.bench.clock.monotonicMs() - startMs
+  assert(tookMs >= 2_000 && tookMs <= 2_000 + holderRetryLongestMs + 10, `${tookMs} ms`)
+  assert.deepEqual(
+    all.faults.map(({ peer, kind }) => [peer, kind]),
+    [[a, 'missing']],
+  )
+})
+
+test('a read does not wait for links that stay down, nor beyond its deadline, nor for nobody', async () => {
+  const { all, holders, ref } = await stored()
+  for (const holder of holders) all.wayTo(holder).up = false
+  const took = async (more: object, expected = 'blocks/unreachable'): Promise<number> => {
+    const startMs = all.bench.clock.monotonicMs()
+    const reading = all.reader.read(ref, { ...call, ...more })
+    await assert.rejects(all.bench.finish(reading), coded(expected))
+    return all.bench.clock.monotonicMs() - startMs
+  }
+  const longestMs = await took({ deadlineMs: 60_000 })
+  assert(longestMs > holderWaitMs - holderRetryLongestMs && longestMs <= holderWaitMs + 10)
+  assert((await took({ deadlineMs: 1_000 })) <= 1_010)
+  const abort = new AbortController()
+  all.bench.clock.after(300, () => abort.abort())
+  const cancelledMs = await took({ signal: abort.signal }, 'blocks/cancelled')
+  assert(cancelledMs <= 310, `${cancelledMs} ms`)
 })
 
 test('busy, refusing and silent holders leave hope', async () => {

@@ -2,7 +2,8 @@
  * The reader's side: one message to one holder, checked against the hash that the object's log
  * gives, opened. Anything but the right bytes in time sends the same question to the next holder
  * at once; the late one may still answer and win. What was wrong is reported with the holder's
- * signature on it.
+ * signature on it. Where nobody gave the block and somebody could not be asked, an application's
+ * read asks all again for a while: links that broke come back within a second.
  */
 import { discard, equalBytes, fromHex } from '../../base/bytes.ts'
 import { encode } from '../../base/codec.ts'
@@ -29,7 +30,7 @@ import type { Gate } from './gate.ts'
 import { type Holder, peerCodeOf } from './holder.ts'
 import type { ReadOptions } from './interface.ts'
 import { LateHolders } from './late-holders.ts'
-import { holderLateMs } from './limits.ts'
+import { holderLateMs, holderRetryFirstMs, holderRetryLongestMs, holderWaitMs } from './limits.ts'
 import { decodeGetReply, encodeRequest, type GetReply, GetStatus } from './wire.ts'
 
 export type ReaderOptions = {
@@ -83,7 +84,7 @@ export class BlockReader {
     if (content === undefined) {
       throw new BlockError(BlockCode.Lost, 'the key that sealed the block is not there', {})
     }
-    const { sealed } = await this.fetch(ref, options)
+    const { sealed } = await this.#fetchPatiently(ref, options)
     const { id, version } = ref
     const plain = openBlock(this.#options.crypto, {
       key: content.key,
@@ -101,6 +102,26 @@ export class BlockReader {
       )
     }
     return plain
+  }
+
+  async #fetchPatiently(ref: BlockRef, options: ReadOptions): Promise<BlockCopy> {
+    const { clock } = this.#options
+    const startMs = clock.monotonicMs()
+    const leftMs = (limitMs: number): number => startMs + limitMs - clock.monotonicMs()
+    const waitMs = Math.min(options.deadlineMs, holderWaitMs)
+    let fetchOptions: FetchOptions = options
+    for (let pauseMs = holderRetryFirstMs; ; pauseMs *= 2) {
+      try {
+        return await this.fetch(ref, fetchOptions)
+      } catch (error) {
+        const pausedMs = Math.min(pauseMs, holderRetryLongestMs)
+        const isHopeful = isUnosysError(error, BlockCode.Unreachable) && leftMs(waitMs) > pausedMs
+        if (!isHopeful) throw error
+        await pause(clock, pausedMs, options.signal)
+      }
+      // What is wrong with a holder was reported the first time.
+      fetchOptions = { ...options, deadlineMs: leftMs(options.deadlineMs), accuses: false }
+    }
   }
 
   /** A copy with the right hash, from whichever holder has one. */
@@ -227,6 +248,20 @@ export class BlockReader {
     const evidence = reply === undefined ? {} : { evidence: encodeProof(reply.proof()) }
     this.#options.trust.report({ peer: holder, kind, about: `block ${key.id}`, ...evidence })
   }
+}
+
+/** Ends early when the caller gives up. */
+function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      cancel()
+      signal?.removeEventListener('abort', end)
+      resolve()
+    }
+    const cancel = clock.after(ms, end)
+    if (signal?.aborted === true) end()
+    signal?.addEventListener('abort', end, { once: true })
+  })
 }
 
 const encodeProof = (proof: SignedMessage): Uint8Array =>
