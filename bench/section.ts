@@ -48,7 +48,7 @@ const small = new Uint8Array(100)
 
 const principal = principalIdOfKey(crypto, user.publicKey)
 const genesis = {
-  protocol: 1,
+  protocol: 2,
   salt: seed('salt'),
   createdMs: startMs,
   members: nodes

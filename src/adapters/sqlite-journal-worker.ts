@@ -105,6 +105,8 @@ class StoreThread {
     this.#port = port
     checkLog(settings.file)
     this.#store = openStore(settings)
+    // What a crash left behind the end of the log would be taken for damage after the next one.
+    this.#store.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     this.#run = prepare(this.#store)
   }
 

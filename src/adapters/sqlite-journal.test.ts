@@ -187,19 +187,62 @@ test('C90 (9, corrupted): a bit that turned before the last transaction of the l
   }
   // In the header; in a frame's page number, size, salt, checksum and page.
   const places = [3, 9, 17, 25]
-  for (let frame = 0; frame < frameCount - 4; frame++) {
-    const at = 32 + frame * frameBytes
+  const headOf = (frame: number): number => 32 + frame * frameBytes
+  const ends = Array.from({ length: frameCount }, (_, frame) => frame).filter(
+    (frame) => log.readUInt32BE(headOf(frame) + 4) !== 0,
+  )
+  assert.equal(ends.length, 12)
+  for (let frame = 0; frame < (ends.at(-2) ?? 0); frame++) {
+    const at = headOf(frame)
     places.push(at, at + 5, at + 9, at + 17, at + 24 + frame, at + frameBytes - 1)
   }
   for (const at of places) assert.ok(damageOfLog(turned(at)), `byte ${at} of ${log.length}`)
-  // The last transaction may be torn.
-  for (const at of [log.length - 1, log.length - frameBytes + 20]) {
+  // The last transaction may be torn, and where the one before ends may be a part of it.
+  for (const at of [log.length - 1, log.length - frameBytes + 20, headOf(ends.at(-2) ?? 0) + 9]) {
     assert.equal(damageOfLog(turned(at)), undefined)
   }
   const copy = tempFolder(context)
   fs.writeFileSync(path.join(copy, 'main.sqlite'), base)
   fs.writeFileSync(path.join(copy, 'main.sqlite-wal'), turned(32 + 5 * frameBytes + 100))
   await failsWith(createSqliteJournals(copy).open('main'), 'journal/damaged')
+})
+
+test('what one crash left behind the end of the log is no damage after the next', async (context) => {
+  const [first, second] = [tempFolder(context), tempFolder(context)]
+  const frameBytes = 24 + 4_096
+  const copyOf = (from: string, to: string, more: (log: Buffer) => Buffer): void => {
+    fs.copyFileSync(path.join(from, 'main.sqlite'), path.join(to, 'main.sqlite'))
+    const log = more(fs.readFileSync(path.join(from, 'main.sqlite-wal')))
+    fs.writeFileSync(path.join(to, 'main.sqlite-wal'), log)
+  }
+  // A large transaction whose first frame never reached the disk, and all others did.
+  const torn = (place: (log: Buffer) => number) => (log: Buffer) => {
+    log.fill(0, place(log), place(log) + frameBytes)
+    return log
+  }
+  const journal = await createSqliteJournals(first).open('main')
+  await journal.commit([put(1, 5_000)])
+  const before = fs.statSync(path.join(first, 'main.sqlite-wal')).size
+  await journal.commit([put(2, 60_000)])
+  copyOf(
+    first,
+    second,
+    torn(() => before),
+  )
+  await journal.close()
+  const again = await createSqliteJournals(second).open('main')
+  assert.equal((await all(again)).length, 1)
+  await again.commit([put(3, 5_000)])
+  const third = tempFolder(context)
+  copyOf(
+    second,
+    third,
+    torn((log) => log.length - 2 * frameBytes),
+  )
+  await again.close()
+  const last = await createSqliteJournals(third).open('main')
+  assert.equal((await all(last)).length, 1)
+  await last.close()
 })
 
 test('a log that was emptied and begun again is whole, whatever the one before left behind it', async (context) => {

@@ -8,7 +8,10 @@
  * transaction (whose header has the database's size), and nothing behind that. More of it was
  * acknowledged, and what is wrong before it is damage.
  *
- * What cannot be told from a torn tail is damage in the very last transaction.
+ * The store empties its log when it is opened, so nothing that an earlier crash left stands there.
+ *
+ * What cannot be told from a torn tail is damage in the last transaction, and in the frame that
+ * ends the one before it.
  *
  * Format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
  */

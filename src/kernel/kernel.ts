@@ -120,7 +120,15 @@ export async function createAltered(
   options: KernelOptions,
   altered: Alterations,
 ): Promise<Kernel> {
-  const layers = await buildLayers(ports, options, altered)
+  const stores: Closable[] = []
+  let layers: Layers
+  try {
+    layers = await buildLayers(ports, options, { altered, stores })
+  } catch (error) {
+    // Why it cannot be built matters more than what could not be closed then.
+    await Promise.allSettled(stores.map((store) => store.close()))
+    throw error
+  }
   const { world, self, links, group, blocks, vault, journal } = layers
   const status = statusOf(ports, options, layers)
   return {
@@ -148,11 +156,24 @@ export async function createAltered(
   }
 }
 
+type Closable = { close(): Promise<void> }
+
+/**
+ * True if a member of this world that has lost its memory comes back: the others are a quorum
+ * without it, and have the state.
+ */
+export function survivesForgetting(crypto: Crypto, genesis: Genesis): boolean {
+  const config = consensusConfigOf(crypto, genesis)
+  return config.members.length > quorumOf(config)
+}
+
+/** @param build.stores takes what is open, for the caller to close when this fails. */
 async function buildLayers(
   ports: KernelPorts,
   options: KernelOptions,
-  altered: Alterations,
+  build: { readonly altered: Alterations; readonly stores: Closable[] },
 ): Promise<Layers> {
+  const { altered, stores } = build
   const { crypto, clock, random, log, metrics } = ports
   const { genesis, keys } = options
   const world = worldIdOf(crypto, genesis)
@@ -173,6 +194,7 @@ async function buildLayers(
   const links = altered.links?.(ownLinks) ?? ownLinks
   const placement = createPlacement(crypto.sha256, placementEpochOf(genesis))
   const journal = await openJournal(ports, { world, keys })
+  stores.push(journal)
   const trust = await openTrust({ log: log.for('trust'), metrics, journal })
   const blockNameKey = openBlockNameKey(crypto, keys.computerKeys, genesis.sealedBlockNameKey)
   if (blockNameKey === undefined) {
@@ -185,6 +207,7 @@ async function buildLayers(
     blockNameKey,
     partitionOf: (id) => placement.partitionOf(id),
   })
+  stores.push(vault)
   const base = { self, world, crypto, clock, log, metrics, links }
   const group = await buildGroup({ ...base, journal, trust, nodeKey, random }, options, altered)
   const blocks = createBlocks({

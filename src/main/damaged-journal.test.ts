@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -29,15 +29,18 @@ test('damage is told from other failures, also by what an error comes from', () 
 test('a marked journal is set aside under a free name, with all that is in it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'unosys-aside-'))
   t.after(() => rmSync(folder, { recursive: true }))
-  for (const count of [1, 2]) {
+  for (const count of [1, 2, 3, 4]) {
     mkdirSync(join(folder, 'journal'))
     writeFileSync(join(folder, 'journal', 'section.sqlite'), `number ${count}`)
     assert(!isJournalMarked(folder))
+    writeFileSync(join(folder, 'never-started'), '')
     markJournal(folder, journalError(JournalCode.Damaged))
     assert(isJournalMarked(folder))
     const aside = await setJournalAside(folder)
     assert.equal(aside, join(folder, `journal-damaged-${count}`))
     assert(existsSync(join(aside, 'section.sqlite')))
     assert(!existsSync(join(folder, 'journal')))
+    assert(!existsSync(join(folder, 'never-started')), 'it has run before')
   }
+  assert.deepEqual(readdirSync(folder).sort(), ['journal-damaged-3', 'journal-damaged-4'])
 })

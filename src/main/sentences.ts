@@ -16,6 +16,12 @@ const adviceOf: Readonly<Record<string, string>> = {
   'keyring/missing': 'restore the keyring from a copy: without it this Processor is lost',
   'keyring/malformed': 'restore the keyring from a copy: without it this Processor is lost',
   'journal/locked': 'another process has it open',
+  // Only where the others are no quorum: elsewhere it is set aside.
+  'journal/damaged':
+    'this world has too few members to bring it back: restore the folder journal from a copy',
+  'consensus/journal-damaged':
+    'this world has too few members to bring it back: restore the folder journal from a copy',
+  'consensus/journal-foreign': 'put back the journal that belongs to this Processor',
   'journal/full': 'make room on the disk, then start again',
   'disk/full': 'make room on the disk, then start again',
   'disk/busy': 'raise the limit on open files, or end other programs',

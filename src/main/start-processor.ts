@@ -19,7 +19,7 @@ import { systemReason } from '../adapters/system-reason.ts'
 import { createWsTransport } from '../adapters/ws-transport.ts'
 import { messageOf } from '../base/error.ts'
 import { refusalOf } from '../kernel/api/index.ts'
-import { createKernel, type Kernel } from '../kernel/kernel.ts'
+import { createKernel, type Kernel, survivesForgetting } from '../kernel/kernel.ts'
 import type { HttpLimits } from '../ports/http.ts'
 import type { Log } from '../ports/log.ts'
 import { deadlineMsMax } from '../wire/limits.ts'
@@ -87,7 +87,7 @@ export async function startProcessor(options: StartProcessorOptions): Promise<Ru
   try {
     return await startOn({ folder, files, options })
   } catch (error) {
-    if (!isJournalDamage(error)) throw error
+    if (!isJournalDamage(error) || !mayForget(files)) throw error
     return startOn({ folder, files, options, journalDamage: messageOf(error) })
   }
 }
@@ -171,10 +171,14 @@ async function start(starting: Starting): Promise<RunningProcessor> {
   }
 }
 
+const mayForget = ({ genesis }: ProcessorFiles): boolean =>
+  survivesForgetting(createNodeCrypto(), genesis)
+
 /** A damaged journal is set aside before anything reads it. */
 async function leaveDamagedJournal(starting: Starting, log: Log): Promise<void> {
   const { folder, journalDamage } = starting
-  if (journalDamage === undefined && !isJournalMarked(folder)) return
+  const isMarked = isJournalMarked(folder) && mayForget(starting.files)
+  if (journalDamage === undefined && !isMarked) return
   const aside = await setJournalAside(folder)
   const what =
     'the journal is damaged and was set aside; the state comes from the others, and this ' +
@@ -229,8 +233,11 @@ async function buildKernel(
       peers,
       mayBeNew: existsSync(processorPaths(folder).neverStarted),
       onFatal: (error) => {
-        if (isJournalDamage(error)) markJournal(folder, error)
-        options.onFatal(error)
+        try {
+          if (isJournalDamage(error)) markJournal(folder, error)
+        } finally {
+          options.onFatal(error)
+        }
       },
     },
   )

@@ -157,9 +157,9 @@ test('the world id, the root after a fixed log and its snapshot are pinned', () 
   assert.deepEqual(
     { world: world.world, root: stateRoot(crypto, world.state), snapshot: toHex(snapshot) },
     {
-      world: '00dbeec507511a865acc313d1be0e000fca899abd53b1320d9ece07129c748f2',
-      root: 'baab2a384fc4c15d0ee9a762b1cbded4f7d79e74adebb50737dedc52550be8f1',
-      snapshot: '9dde1a2b131a76702addb1c65954d6ed35185e3563903553941d5bd76fe3e3f6',
+      world: '8b650ba68f09fa0c0e130458d6dfeee8b65dc7aa23b411545cbe5b97b986277a',
+      root: '0f3a8a4a1fe162d312d2e52c570e91f7e329ec1e5da0deb7e24dc7f1987bb102',
+      snapshot: '1fd46395ff239fc8ccc220ecd45dea88b7e510417b5ac06750458a7e70844892',
     },
   )
 })

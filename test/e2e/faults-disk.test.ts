@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -126,6 +128,25 @@ for (const [name, exitCode] of [
     await stillThere(processor)
   })
 }
+
+test('C90 (9, corrupted): a damaged journal that nobody else has is not set aside: a sentence and exit code 14', async () => {
+  const processor = await usedProcessor()
+  const journal = join(processor.folder, 'journal')
+  const copy = `${journal}.copy`
+  cpSync(journal, copy, { recursive: true })
+  for (const name of readdirSync(journal)) {
+    const bytes = readFileSync(join(journal, name))
+    for (let at = 6_000; at < bytes.length; at += 4_096) bytes[at] = (bytes[at] ?? 0) ^ 4
+    writeFileSync(join(journal, name), bytes)
+  }
+  const { message, code } = await refusal(processor.folder)
+  assert.equal(code, ExitCode.Damaged, message)
+  assert.match(message, /journal.*copy/)
+  assert(existsSync(journal) && !existsSync(`${journal}-damaged-1`), 'it was set aside')
+  rmSync(journal, { recursive: true })
+  renameSync(copy, journal)
+  await stillThere(processor)
+})
 
 test('a vault of another format is left alone', async () => {
   const processor = await usedProcessor()

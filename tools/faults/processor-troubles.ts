@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { damageOfLog } from '../../src/adapters/sqlite-log-check.ts'
 import type { SimRandom } from '../../src/simulator/sim-random.ts'
 import { blockFilesOf, changeOneByte, changeOneCharacter } from '../tour/block-files.ts'
 import { until } from '../tour/until.ts'
@@ -24,6 +25,7 @@ const tightBytes = 32 * 1024 * 1024
 const spoiledFilesMax = 60
 /** Behind the header of the log and that of its first frame. */
 const firstPageAt = 32 + 24
+const saltAt = 16
 const votesAgainMsMax = 180_000
 const layer = 'processors'
 
@@ -193,8 +195,8 @@ const spoiledJournal: Trouble = {
 }
 
 /**
- * Turn some bits in the second half of each file of a journal, one in the first frame of the log,
- * which is never its last transaction, and leave half a record behind.
+ * Turn some bits in the second half of each file of a journal and one in the first frame of the
+ * log, or, should that be all there is, in its header; and leave half a record behind.
  */
 export function spoilJournal(folder: string, random: SimRandom): readonly string[] {
   const names = readdirSync(folder).filter((name) => !name.endsWith('-shm'))
@@ -208,6 +210,7 @@ export function spoilJournal(folder: string, random: SimRandom): readonly string
       turn(Math.floor(bytes.length / 2) + random.below(Math.ceil(bytes.length / 2)))
     const isLog = name.endsWith('-wal')
     if (isLog) turn(firstPageAt)
+    if (isLog && damageOfLog(bytes) === undefined) turn(saltAt)
     writeFileSync(path, bytes)
     if (isLog) appendFileSync(path, random.bytes(777))
   }

@@ -206,6 +206,11 @@ test('C90 (5, dropped): a read outlasts links that are down for a moment, and re
   all.wayTo(b).up = false
   all.wayTo(c).up = false
   const startMs = all.bench.clock.monotonicMs()
+  // Up after a second, with a copy that is no good.
+  all.bench.clock.after(1_000, () => {
+    all.wayTo(b).up = true
+    all.wayTo(b).alter = ({ head }) => ({ head })
+  })
   all.bench.clock.after(2_000, () => {
     all.wayTo(c).up = true
   })
@@ -214,7 +219,10 @@ test('C90 (5, dropped): a read outlasts links that are down for a moment, and re
   assert(tookMs >= 2_000 && tookMs <= 2_000 + holderRetryLongestMs + 10, `${tookMs} ms`)
   assert.deepEqual(
     all.faults.map(({ peer, kind }) => [peer, kind]),
-    [[a, 'missing']],
+    [
+      [a, 'missing'],
+      [b, 'wrong-block'],
+    ],
   )
 })
 

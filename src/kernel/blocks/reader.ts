@@ -49,9 +49,16 @@ export type FetchOptions = Omit<ReadOptions, 'keys'> & {
   readonly skipSelf?: boolean
   /** False: holders that say they have no good copy are not reported for it. */
   readonly accuses?: boolean
+  /** What holders were reported for by this read; one that asks again passes it on. */
+  readonly reported?: Set<string>
 }
 
-type Asked = { readonly holder: NodeId; readonly key: BlockKey; readonly accuses: boolean }
+type Asked = {
+  readonly holder: NodeId
+  readonly key: BlockKey
+  readonly accuses: boolean
+  readonly reported: Set<string>
+}
 
 const reportOfStatus = {
   [GetStatus.Missing]: { code: 'vault/missing', fault: FaultKind.Missing },
@@ -109,18 +116,19 @@ export class BlockReader {
     const startMs = clock.monotonicMs()
     const leftMs = (limitMs: number): number => startMs + limitMs - clock.monotonicMs()
     const waitMs = Math.min(options.deadlineMs, holderWaitMs)
-    let fetchOptions: FetchOptions = options
+    const reported = new Set<string>()
+    let deadlineMs = options.deadlineMs
     for (let pauseMs = holderRetryFirstMs; ; pauseMs *= 2) {
       try {
-        return await this.fetch(ref, fetchOptions)
+        return await this.fetch(ref, { ...options, deadlineMs, reported })
       } catch (error) {
         const pausedMs = Math.min(pauseMs, holderRetryLongestMs)
         const isHopeful = isUnosysError(error, BlockCode.Unreachable) && leftMs(waitMs) > pausedMs
         if (!isHopeful) throw error
         await pause(clock, pausedMs, options.signal)
       }
-      // What is wrong with a holder was reported the first time.
-      fetchOptions = { ...options, deadlineMs: leftMs(options.deadlineMs), accuses: false }
+      // The timer may have been late.
+      deadlineMs = Math.max(1, leftMs(options.deadlineMs))
     }
   }
 
@@ -142,15 +150,16 @@ export class BlockReader {
   async #race(key: BlockKey, options: FetchOptions): Promise<BlockCopy> {
     const { clock } = this.#options
     const { deadlineMs, signal } = options
-    const accuses = options.accuses !== false
+    const { accuses = true, reported = new Set<string>() } = options
     const result = await fallOver<BlockCopy>({
       holders: this.#order(key, options),
       clock,
       lateMs: holderLateMs,
       deadlineMs,
       signal,
-      ask: (holder, gone) => this.#ask({ holder, key, accuses }, { deadlineMs, signal: gone }),
-      onLate: (holder) => this.#markLate(holder, key),
+      ask: (holder, gone) =>
+        this.#ask({ holder, key, accuses, reported }, { deadlineMs, signal: gone }),
+      onLate: (holder) => this.#markLate({ holder, key, accuses, reported }),
     })
     if (result.kind === 'found') return result.value
     const detail = { needed: 1, reports: result.reports }
@@ -181,12 +190,13 @@ export class BlockReader {
       .map(({ holder }) => holder)
   }
 
-  #markLate(holder: NodeId, key: BlockKey): void {
-    const { trust, metrics, self } = this.#options
+  #markLate(asked: Asked): void {
+    const { metrics, self } = this.#options
+    const { holder } = asked
     if (holder === self) return
     this.#late.mark(holder)
     metrics.count('blocks.read_late_count')
-    trust.report({ peer: holder, kind: FaultKind.Late, about: `block ${key.id}` })
+    this.#accuse(asked, FaultKind.Late, undefined)
   }
 
   async #ask(
@@ -244,7 +254,12 @@ export class BlockReader {
     return { report: { holder, code } }
   }
 
-  #accuse({ holder, key }: Asked, kind: FaultKind, reply: IncomingMessage | undefined): void {
+  /** Once for a kind of fault and a read, however often it asks. */
+  #accuse(asked: Asked, kind: FaultKind, reply: IncomingMessage | undefined): void {
+    const { holder, key, reported } = asked
+    const fault = `${holder} ${kind}`
+    if (reported.has(fault)) return
+    reported.add(fault)
     const evidence = reply === undefined ? {} : { evidence: encodeProof(reply.proof()) }
     this.#options.trust.report({ peer: holder, kind, about: `block ${key.id}`, ...evidence })
   }

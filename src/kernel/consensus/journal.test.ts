@@ -68,11 +68,13 @@ test('a new journal is marked as this group’s and remembers nothing', async ()
   await loadJournal(readerOf(journal), self)
 })
 
-test('a journal of another group is refused', async () => {
+test('a journal of another group is refused, and is not called damaged', async () => {
   const journal = await openJournal()
   await loadJournal(readerOf(journal), self)
   const other = { ...context, group: digestOf('99'.repeat(32)) }
-  await assert.rejects(loadJournal({ ...readerOf(journal), context: other }, self), isDamaged)
+  await assert.rejects(loadJournal({ ...readerOf(journal), context: other }, self), {
+    code: ConsensusCode.JournalForeign,
+  })
 })
 
 test('what was written comes back', async () => {

@@ -44,6 +44,7 @@ import {
   writeStableCheckpoint,
   writeVote,
 } from './encoding.ts'
+import { ConsensusCode, ConsensusError } from './errors.ts'
 import type { ConsensusLimits } from './limits.ts'
 import type {
   Block,
@@ -259,13 +260,19 @@ export function metaWrite(context: GroupContext): JournalWrite {
   return { kind: 'put', key: metaKey, value }
 }
 
-/** @throws CodecError unless the journal is of this format and group. */
+/**
+ * @throws CodecError
+ * @throws ConsensusError `consensus/journal-foreign` unless it is of this format and group.
+ */
 export function checkMeta(value: Uint8Array, context: GroupContext): void {
   const reader = new Reader(value)
-  if (reader.u8() !== formatVersion) reader.refuse('a journal of another format')
-  if (reader.hex(digestBytes) !== context.group) reader.refuse('a journal of another group')
+  if (reader.u8() !== formatVersion) throw foreign('the journal is of another format')
+  if (reader.hex(digestBytes) !== context.group) throw foreign('the journal is of another group')
   reader.end()
 }
+
+const foreign = (what: string): ConsensusError =>
+  new ConsensusError(ConsensusCode.JournalForeign, what, { what })
 
 /** Undefined when the record is of an older epoch. @throws CodecError */
 export function readFinal(value: Uint8Array, context: GroupContext): Certificate | undefined {

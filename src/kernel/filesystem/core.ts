@@ -123,7 +123,7 @@ export class Core {
    */
   async requireMade(
     path: string,
-    { object }: Done,
+    { object }: Pick<Done, 'object'>,
     context: CallContext,
   ): Promise<Resolved & { readonly target: OpenObject }> {
     const resolved = await this.require(path, context)

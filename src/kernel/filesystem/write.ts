@@ -89,8 +89,8 @@ async function replaceContent(
   }
   if (!done) return { again: reread() }
   const facts = { size, blockBytes, replicas: view.replicas }
-  const wrote = { ...facts, object: objectOf(result, view.object), seq: seqOf(result) }
-  return { info: await describe(core, path, wrote, context) }
+  const wrote = { ...facts, object: view.object, seq: seqOf(result) }
+  return { info: await describe(core, path, { wrote, result }, context) }
 }
 
 type Wrote = {
@@ -105,26 +105,31 @@ type Wrote = {
 const seqOf = (outcome: Outcome): number =>
   outcome.ok ? (outcome.seqs[Math.max(0, outcome.seqs.length - 2)] ?? 0) : 0
 
-/** The object that a command wrote: where the request is a repeated one, that of the first. */
-const objectOf = (outcome: Outcome, own: Wrote['object']): Wrote['object'] =>
-  outcome.ok ? (outcome.object ?? own) : own
-
 /**
  * What an application is told of its write. Others may have written since: id, size and etag are of
  * this write, or a condition on them would hold for contents that the application has never seen.
+ * A repeated request may have made another object the first time: where that is gone, nobody can
+ * say what it is.
  */
 async function describe(
   core: Core,
   path: string,
-  wrote: Wrote,
+  done: { readonly wrote: Wrote; readonly result: Outcome },
   context: CallContext,
 ): Promise<FileInfo> {
-  const { names, target } = await afterChange(() => core.require(path, context))
+  const { result, wrote } = done
+  const first = result.ok && result.object !== wrote.object ? result.object : undefined
+  const { names, target } = await afterChange(() =>
+    first === undefined
+      ? core.require(path, context)
+      : core.requireMade(path, { object: first }, context),
+  )
   const info = infoOf(core.options.crypto, names, target)
   const { object, seq, size, ...facts } = wrote
-  const told = { kind: 'file', id: object, size, etag: etagOf({ object, seq }) } as const
+  const id = first ?? object
+  const told = { kind: 'file', id, size, etag: etagOf({ object: id, seq }) } as const
   // Another object's block size and replicas say nothing of this one's.
-  return info.id === object ? { ...info, ...told } : { ...info, ...facts, ...told }
+  return info.id === id ? { ...info, ...told } : { ...info, ...facts, ...told }
 }
 
 /** What a repeated conditional write is told, whose condition fails because it was done before. */
@@ -233,8 +238,9 @@ async function linkNew(
     const link = core.options.namespace.link(place, drawn.object, seenSeq)
     const outcome = await call.submit([...operations, link], context.keyed?.mark)
     if (!isDone(outcome, path)) continue
-    const wrote = { ...facts, object: objectOf(outcome, drawn.object), seq: seqOf(outcome) }
-    return { info: await describe(core, path, wrote, context), created: seenSeq === 0 }
+    const wrote = { ...facts, object: drawn.object, seq: seqOf(outcome) }
+    const info = await describe(core, path, { wrote, result: outcome }, context)
+    return { info, created: seenSeq === 0 }
   }
   throw conflict(path)
 }

@@ -347,7 +347,7 @@ test('a snapshot that lost a chunk is damage, not a fresh start', async () => {
   const range = { from: utf8('group/snapshot-chunk/'), to: utf8('group/snapshot-chunk0') }
   await journal.commit([{ kind: 'deleteRange', ...range }])
   await journal.close()
-  await assert.rejects(memberOf(small, { journals }), coded('section/malformed'))
+  await assert.rejects(memberOf(small, { journals }), coded('journal/damaged'))
 })
 
 const addedKey = (height: number): Uint8Array =>

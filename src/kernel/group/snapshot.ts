@@ -8,18 +8,18 @@
  * written last.
  */
 import { compareBytes, utf8 } from '../../base/bytes.ts'
-import { decode, encode } from '../../base/codec.ts'
+import { CodecError, decode, encode } from '../../base/codec.ts'
 import { type Digest, digestBytes } from '../../base/ids.ts'
 import type { Crypto } from '../../ports/crypto.ts'
-import type { Journal, JournalEntry, JournalWrite } from '../../ports/journal.ts'
-import type { Snapshot } from '../consensus/interface.ts'
 import {
-  decodeState,
-  SectionError,
-  type SectionState,
-  stateChunks,
-  stateRoot,
-} from '../section/index.ts'
+  type Journal,
+  JournalCode,
+  type JournalEntry,
+  JournalError,
+  type JournalWrite,
+} from '../../ports/journal.ts'
+import type { Snapshot } from '../consensus/interface.ts'
+import { decodeState, type SectionState, stateChunks, stateRoot } from '../section/index.ts'
 import type { MemberLimits } from './limits.ts'
 import {
   chunkHashOf,
@@ -69,6 +69,9 @@ type Options = {
 
 type Job = { readonly place: Place; readonly state: SectionState }
 
+const damaged = (what: string, cause?: unknown): JournalError =>
+  new JournalError(JournalCode.Damaged, what, { path: 'journal' }, { cause })
+
 export class Snapshots {
   readonly #options: Options
   #logBytes = 0
@@ -95,7 +98,8 @@ export class Snapshots {
   /**
    * The last one; undefined when there is none yet. What a crash left of unfinished ones goes.
    *
-   * @throws SectionError `section/malformed`, JournalError: the journal is damaged.
+   * @throws JournalError `journal/damaged`; SectionError `section/malformed` for a state of another
+   *   version.
    */
   async load(): Promise<{ readonly height: number; readonly state: SectionState } | undefined> {
     const { crypto, journal } = this.#options
@@ -109,8 +113,7 @@ export class Snapshots {
     for (const index of chunks.keys()) {
       const chunk = await journal.get(chunkKey(height, index))
       if (chunk === undefined) {
-        const what = 'a chunk of the snapshot is gone'
-        throw new SectionError('section/malformed', what, { what })
+        throw damaged('a chunk of the snapshot is gone')
       }
       found.push(chunk)
     }
@@ -121,9 +124,16 @@ export class Snapshots {
 
   async #heads(): Promise<Head[]> {
     const range = { from: headsFrom, to: headsTo, countMax: headCountMax }
-    return (await this.#options.journal.range(range)).map(({ value }: JournalEntry) =>
-      decodeHead(value),
-    )
+    const entries = await this.#options.journal.range(range)
+    return entries.map(({ value }: JournalEntry) => {
+      try {
+        return decodeHead(value)
+      } catch (error) {
+        throw error instanceof CodecError
+          ? damaged('the head of a snapshot cannot be read', error)
+          : error
+      }
+    })
   }
 
   /** True if the state after this height is to be written; `endsEpoch` says so in any case. */

@@ -132,7 +132,7 @@ export function genesisOf(options: { members?: number; storage?: number } = {}):
   })
   const owner = { principal: alice.view.principal, rights: 15, wrapped: utf8('wrapped') }
   return {
-    protocol: 1,
+    protocol: 2,
     salt: seedOf('salt'),
     createdMs: startMs,
     members,

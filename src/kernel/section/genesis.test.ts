@@ -89,7 +89,7 @@ test('a document that contradicts itself is refused, with what is wrong', () => 
   assert(home !== undefined && second !== undefined && domain !== undefined && other !== undefined)
   assert(first !== undefined)
   const bad: [Partial<Genesis>, string][] = [
-    [{ protocol: 2 }, 'made for another version of the protocol'],
+    [{ protocol: 1 }, 'made for another version of the protocol'],
     [{ members: [...members, first] }, 'members not sorted'],
     [{ members: [first, first, ...members] }, 'members not sorted'],
     [{ members: [] }, 'the group has no member'],

@@ -5,7 +5,7 @@
 import { assert } from '../../base/assert.ts'
 
 /** Of the rules of execution and of the genesis document. */
-export const protocolVersion = 1
+export const protocolVersion = 2
 
 // Operations and batches
 

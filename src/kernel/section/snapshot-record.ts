@@ -18,4 +18,4 @@ export const RecordKind = {
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind]
 
 /** Of the layout of chunks and records. */
-export const snapshotFormat = 2
+export const snapshotFormat = 3

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { markJournal } from '../../../src/main/damaged-journal.ts'
 import { SimRandom } from '../../../src/simulator/sim-random.ts'
 import { spoilJournal } from '../../../tools/faults/processor-troubles.ts'
 import { blockFilesOf, changeOneByte, changeOneCharacter } from '../../../tools/tour/block-files.ts'
@@ -66,6 +67,11 @@ test('C90: fault 9, corrupted: a journal that was altered while its Processor wa
   await until('it votes again', mendedMsMax, async () => {
     return (await faulty.at(spoiled).status()).group.votes
   })
+  // What a run has found damaged, the next one leaves.
+  await faulty.at(spoiled).kill()
+  markJournal(faulty.at(spoiled).folder, new Error('found by a run'))
+  await faulty.at(spoiled).start()
+  assert(existsSync(join(faulty.at(spoiled).folder, 'journal-damaged-2')))
   await workload.progress(10)
   await judge(t, work)
 })
