@@ -92,6 +92,8 @@ export class SnapshotApplication extends CountingApplication {
   #members: readonly ConsensusMember[]
   #next: { readonly height: number; readonly members: readonly ConsensusMember[] } | undefined
   #stable = 0
+  /** Of the last block that ended an epoch here. Its snapshot is owed to those that missed it. */
+  #endHeight = 0
 
   constructor(events: ApplicationEvents, own: SnapshotParts) {
     super(events)
@@ -113,15 +115,24 @@ export class SnapshotApplication extends CountingApplication {
     return this.#kept.get(height)?.bytes
   }
 
-  /** From the newest snapshot if `fromSnapshot`, as whole Processors do; else all that is there. */
+  /**
+   * From the newest snapshot if `fromSnapshot`, as whole Processors do; else all that is there,
+   * unless the snapshot at an epoch's end was never written: executing that again writes it.
+   */
   async take(fromSnapshot: boolean): Promise<void> {
     await this.#loadKept()
     const { config, journal } = this.#parts
     const kept = [...this.#kept.values()].at(-1)?.bytes
     const live = await journal.get(partKey(parts.live))
-    if (fromSnapshot && kept !== undefined) this.#adopt(decodeCounted(kept, config.members))
-    if (fromSnapshot || live === undefined) return
-    const { count, ...state } = readLive(live, config.members)
+    const restored = live && readLive(live, config.members)
+    const isOwed = restored !== undefined && restored.endHeight > (this.newest?.height ?? 0)
+    if (fromSnapshot || isOwed) {
+      if (kept !== undefined) this.#adopt(decodeCounted(kept, config.members))
+      return
+    }
+    if (restored === undefined) return
+    const { count, endHeight, ...state } = restored
+    this.#endHeight = endHeight
     const entries = await journal.range({ ...itemKeys, countMax: Math.max(1, count) })
     const order = entries.slice(0, count).map(({ value }) => new Reader(value).u32())
     this.#adopt({ ...state, order })
@@ -166,8 +177,9 @@ export class SnapshotApplication extends CountingApplication {
     if (members !== undefined) {
       this.epoch++
       this.#members = members
+      this.#endHeight = block.height
     }
-    const live = writeLive(this.#state())
+    const live = writeLive(this.#state(), this.#endHeight)
     const isDue = members !== undefined || block.height % this.#parts.everyHeights === 0
     if (isDue && !this.#kept.has(block.height)) this.#snapshot(block)
     return [...writes, { kind: 'put', key: partKey(parts.live), value: live }]
@@ -243,7 +255,7 @@ export class SnapshotApplication extends CountingApplication {
     const writes: JournalWrite[] = [
       { kind: 'deleteRange', ...itemKeys },
       { kind: 'deleteRange', from: partKey(parts.state), to: partKey(parts.head + 1) },
-      { kind: 'put', key: partKey(parts.live), value: writeLive(state) },
+      { kind: 'put', key: partKey(parts.live), value: writeLive(state, 0) },
       { kind: 'put', key: partKey(parts.state, height), value: bytes },
       headWrite(snapshot),
       ...state.order.map((id, place) => itemWrite(place, id)),
@@ -251,6 +263,7 @@ export class SnapshotApplication extends CountingApplication {
     const installed = (): void => {
       this.#adopt(state)
       this.#next = undefined
+      this.#endHeight = 0
       this.#kept.clear()
       this.#kept.set(height, { snapshot, bytes })
       this.#stable = height
@@ -261,9 +274,10 @@ export class SnapshotApplication extends CountingApplication {
 }
 
 /** The live state, and how many items are its own: the journal may hold later ones. */
-function writeLive({ order, ...state }: CountedState): Uint8Array {
+function writeLive({ order, ...state }: CountedState, endHeight: number): Uint8Array {
   return new Writer(128)
     .u32(order.length)
+    .u64(endHeight)
     .fixed(encodeCounted({ ...state, order: [] }))
     .finish()
     .slice()
@@ -272,8 +286,10 @@ function writeLive({ order, ...state }: CountedState): Uint8Array {
 function readLive(
   value: Uint8Array,
   members: readonly ConsensusMember[],
-): CountedState & { readonly count: number } {
-  return { count: new Reader(value).u32(), ...decodeCounted(value.subarray(4), members) }
+): CountedState & { readonly count: number; readonly endHeight: number } {
+  const head = new Reader(value)
+  const [count, endHeight] = [head.u32(), head.u64()]
+  return { count, endHeight, ...decodeCounted(value.subarray(4 + 8), members) }
 }
 
 const headWrite = ({ digest, height, view }: Snapshot): JournalWrite => ({
