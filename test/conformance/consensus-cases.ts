@@ -119,7 +119,14 @@ export function consensusCases(crypto: Crypto): ConsensusCase[] {
     { name: 'payload hash', hex: one.header.payloadHash },
     { name: 'certificate', hex: toHex(encodeCertificate(finalized, context)) },
     { name: 'signed checkpoint', hex: toHex(checkpointBytes(context, checkpoint)) },
-    { name: 'message epoch', hex: toHex(encodeEpoch(epoch, wire).head) },
+    {
+      name: 'message epoch',
+      hex: toHex(encodeEpoch({ start: epoch, vouched: undefined }, wire).head),
+    },
+    {
+      name: 'message epoch with a state',
+      hex: toHex(encodeEpoch({ start: epoch, vouched: stable }, wire).head),
+    },
     ...epochWrites(epoch, true).map((write, place) => ({
       name: `epoch write ${place}`,
       hex: textOf(write),

@@ -45,6 +45,7 @@ test('who missed the end of an epoch is told of it, with proof, by each member t
   const talk = new EpochTalk({
     clock: { monotonicMs: () => nowMs, wallMs: () => 0, after: () => () => undefined },
     metrics: { count: () => undefined, gauge: () => undefined, snapshot: () => ({}) },
+    vouched: () => undefined,
     send: (_to, encoded) => sent.push(encoded),
     onFailed: (error) => assert.fail(String(error)),
   })
@@ -69,6 +70,7 @@ test('who is ahead is asked where the group is', () => {
   const talk = new EpochTalk({
     clock: { monotonicMs: () => 0, wallMs: () => 0, after: () => () => undefined },
     metrics: { count: () => undefined, gauge: () => undefined, snapshot: () => ({}) },
+    vouched: () => undefined,
     send: () => assert.fail('nothing is told to somebody who knows more'),
     onFailed: (error) => assert.fail(String(error)),
   })

@@ -253,6 +253,14 @@ export function onTransferred(machine: Machine, checkpoint: Checkpoint, ok: bool
   checkpoints.prunedHeight = Math.max(checkpoints.prunedHeight, height)
 }
 
+/** What we can show of a state of this epoch: the stable one, or our own newest vote. */
+export function vouchedOf({ checkpoints, setup }: Machine): StableCheckpoint | undefined {
+  const own = checkpoints.votes[setup.self]?.at(-1)
+  if (checkpoints.stable !== undefined || own === undefined) return checkpoints.stable
+  const { signature, signer, ...checkpoint } = own
+  return { ...checkpoint, signers: [signer], signatures: [signature] }
+}
+
 /** Upon a peer's status: the newest certificate to whoever lacks it, else our newest vote. */
 export function helpWithCheckpoint(
   machine: Machine,

@@ -11,7 +11,9 @@ import { messageOf } from '../../base/error.ts'
 import type { NodeId } from '../../base/ids.ts'
 import type { KeyPair } from '../../ports/crypto.ts'
 import { channels, type IncomingMessage, type OutgoingMessage } from '../links/index.ts'
+import { vouchedOf } from './checkpoint.ts'
 import { type Epoch, epochAfter, firstEpoch, openEpoch } from './epoch.ts'
+import type { LaterEpoch } from './epoch-claims.ts'
 import { EpochTalk } from './epoch-talk.ts'
 import { ConsensusCode, ConsensusError } from './errors.ts'
 import type {
@@ -106,6 +108,7 @@ class Driver implements Consensus {
     this.#talk = new EpochTalk({
       ...options,
       send: (to, encoded) => this.#sendEncoded(to, encoded),
+      vouched: () => vouchedOf(this.#machine),
       onFailed: (error) => {
         if (this.#running) this.#fail(error)
       },
@@ -210,7 +213,9 @@ class Driver implements Consensus {
   }
 
   snapshot(snapshot: Snapshot): void {
-    if (this.#running) this.#run({ kind: 'snapshot', snapshot })
+    if (!this.#running) return
+    this.#run({ kind: 'snapshot', snapshot })
+    if (this.#epoch.start.epoch > this.#options.config.epoch) this.#talk.announce(this.#epoch)
   }
 
   async prepareKey(seed: Uint8Array): Promise<{ readonly consensusPair: KeyPair }> {
@@ -240,7 +245,7 @@ class Driver implements Consensus {
     if (from === undefined || from === this.#self) return
     const heard = this.#talk.hear(message, from, this.#epoch)
     if (heard === 'greet') this.#run({ kind: 'linkUp', peer: from })
-    else if (typeof heard === 'object') this.#follow(heard.later)
+    else if (typeof heard === 'object') this.#follow(heard)
     if (heard !== 'ours') return
     // Blocks are the only large thing to decode: not for those who were not asked.
     const kind = kindOf(message.head)
@@ -258,11 +263,13 @@ class Driver implements Consensus {
   }
 
   /** By what the others say: this member missed the end of its epoch, or lost its disk. */
-  #follow(later: EpochStart): void {
-    if (later.baseHeight <= this.#height) return
-    const { epoch } = later
+  #follow({ start, votes }: LaterEpoch): void {
+    if (start.baseHeight <= this.#height) return
+    const { epoch } = start
     this.#options.log.warn('the group is in a later epoch: its state is fetched', { epoch })
-    this.#enter(later, { ...this.#machine.executed, height: this.#height, view: 0 })
+    this.#enter(start, { ...this.#machine.executed, height: this.#height, view: 0 })
+    for (const vote of votes.filter(({ signer }) => signer !== this.#self))
+      this.#run({ kind: 'message', from: vote.signer, message: { kind: 'checkpointVote', vote } })
     this.#outbox.flush()
   }
 

@@ -242,6 +242,27 @@ export const readStableCheckpoint = (reader: Reader, context: GroupContext): Sta
   ...readSigners(reader, context),
 })
 
+/** For readers who do not know the members yet: signers by number, not as a bitmap. */
+export function writeVouched(writer: Writer, checkpoint: StableCheckpoint): void {
+  const { signers, signatures } = checkpoint
+  writeCheckpointFields(writer, checkpoint).list([...signers.entries()], (inner, [place, signer]) =>
+    inner.u8(signer).fixed(signatures[place] ?? emptySignature),
+  )
+}
+
+/** Any number of different signers, ascending. */
+export function readVouched(reader: Reader): StableCheckpoint {
+  const checkpoint = readCheckpointFields(reader)
+  const signed = reader.list(membersMax, (inner) => {
+    return { signer: inner.u8(), signature: inner.fixed(signatureBytes).slice() }
+  })
+  const signers = signed.map(({ signer }) => signer)
+  if (signers.some((signer, place) => place > 0 && signer <= (signers[place - 1] ?? signer)))
+    reader.refuse('signers ascend')
+  return { ...checkpoint, signers, signatures: signed.map(({ signature }) => signature) }
+}
+
+const emptySignature = new Uint8Array(signatureBytes)
 const consensusKeyBytes = 32
 
 export function writeEpoch(writer: Writer, start: EpochStart): void {

@@ -15,14 +15,17 @@ import { SimLog } from '../../simulator/sim-log.ts'
 import { SimProcess } from '../../simulator/sim-process.ts'
 import { SimRandom } from '../../simulator/sim-random.ts'
 import { channels, type IncomingMessage } from '../links/index.ts'
+import { checkpointBytes } from './encoding.ts'
 import { type Epoch, epochAfter, firstEpoch, openEpoch } from './epoch.ts'
-import { EpochClaims } from './epoch-claims.ts'
+import { EpochClaims, type LaterEpoch } from './epoch-claims.ts'
 import { EpochTalk } from './epoch-talk.ts'
 import type { ConsensusOptions } from './options.ts'
 import { writesOf } from './records.ts'
-import type { EpochStart, MemberIndex, Message } from './types.ts'
+import type { EpochStart, MemberIndex, Message, StableCheckpoint } from './types.ts'
+import { contextOf } from './verify.ts'
 import {
   addressOf,
+  decodeEpoch,
   decodeMessage,
   type EncodedMessage,
   encodeEpoch,
@@ -47,9 +50,11 @@ class Desk {
   readonly metrics = memoryMetrics()
   readonly sent: { readonly to: MemberIndex; readonly message: EncodedMessage }[] = []
   readonly failed: unknown[] = []
+  vouched: StableCheckpoint | undefined
   readonly talk = new EpochTalk({
     ...{ clock: this.clock, metrics: this.metrics },
     send: (to, message) => this.sent.push({ to, message }),
+    vouched: () => this.vouched,
     onFailed: (error) => this.failed.push(error),
   })
   readonly journal: Promise<Journal> = new SimJournals({ random: new SimRandom(1) })
@@ -133,21 +138,70 @@ test('who speaks of an older epoch is told of ours, of a newer one is greeted, b
   assert.equal(hear(next), 'greet')
 })
 
-test('b + 1 equal claims are believed; a liar’s alone, an older epoch, and other nodes are not', async () => {
+/** A state of an epoch that a member vouches for, as it shows it. */
+function vouchedBy(start: EpochStart, signers: MemberIndex[], height = 3): StableCheckpoint {
+  const checkpoint = { height, view: 0, digest: start.genesis, state: digestOf('5e'.repeat(32)) }
+  const context = { ...contextOf(group.config), epoch: start.epoch }
+  const bytes = checkpointBytes(context, checkpoint)
+  const sign = (signer: MemberIndex): Uint8Array =>
+    group.crypto.sign(group.keys[signer]!.secretKey, bytes)
+  return { ...checkpoint, signers, signatures: signers.map(sign) }
+}
+
+test('C29: a later epoch is followed when b + 1 members claim it and vouch for one state in it', async () => {
   const desk = new Desk()
   const ours = await desk.open(first)
-  const claim = (start: EpochStart, from: number): unknown =>
-    desk.talk.hear(incoming(encodeEpoch(start, ours.wire), from), from, ours)
-  assert.equal(claim(third, 1), 'done')
-  assert.equal(claim(third, 1), 'done', 'the same member again')
+  const claim = (start: EpochStart, from: number, vouched?: StableCheckpoint): unknown =>
+    desk.talk.hear(incoming(encodeEpoch({ start, vouched }, ours.wire), from), from, ours)
+  const follow = (heard: unknown): { epoch: number; signers: number[] } => {
+    assert(typeof heard === 'object' && heard !== null, String(heard))
+    const { start, votes } = heard as LaterEpoch
+    return { epoch: start.epoch, signers: votes.map(({ signer }) => signer) }
+  }
+  // Nobody is believed alone, and a claim without a state moves nobody.
+  assert.equal(claim(third, 1, vouchedBy(third, [1], 9)), 'done')
+  assert.equal(claim(third, 1, vouchedBy(third, [1], 9)), 'done', 'the same member again')
   assert.equal(claim(second, 2), 'done')
-  assert.deepEqual(claim(second, 3), { later: second })
+  assert.equal(claim(second, 1), 'done', 'b + 1, and no state')
+  // A liar’s state, another height, a vote of one epoch in another, the votes of one member twice.
+  assert.equal(claim(second, 1, vouchedBy(second, [1])), 'done')
+  assert.equal(claim(second, 2, vouchedBy(second, [2], 4)), 'done')
+  assert.equal(claim(second, 2, vouchedBy(third, [2])), 'done')
+  assert.equal(claim(second, 2, vouchedBy(second, [1])), 'done')
+  const forged = vouchedBy(second, [0, 1, 2])
+  forged.signatures[0]![5]! ^= 1
+  forged.signatures[2]![5]! ^= 1
+  assert.equal(claim(second, 2, forged), 'done')
+  assert.deepEqual(follow(claim(second, 2, vouchedBy(second, [2]))), { epoch: 2, signers: [1, 2] })
+  // A quorum’s, from one of those who claim.
   desk.talk.forget()
   assert.equal(claim(second, 1), 'done')
-  assert.equal(claim(first, 2), 'done')
+  const quorum = vouchedBy(second, [0, 1, 2])
+  assert.deepEqual(follow(claim(second, 2, quorum)), { epoch: 2, signers: [0, 1, 2] })
+  desk.talk.forget()
+  assert.equal(claim(second, 1, quorum), 'done')
+  assert.equal(claim(first, 2, quorum), 'done')
   const claims = new EpochClaims()
-  const strange = { ...second, members: renewed.slice(1) }
-  for (const from of [1, 2, 3]) assert.equal(claims.add(from, strange, group.config), undefined)
+  const strange = { start: { ...second, members: renewed.slice(1) }, vouched: quorum }
+  const add = (from: MemberIndex): unknown => claims.add(from, strange, group.config, () => true)
+  for (const from of [1, 2, 3]) assert.equal(add(from), undefined)
+})
+
+test('whoever vouches for a state of its epoch tells all others once, however lately it told them', async () => {
+  const desk = new Desk()
+  const [old, ours] = [await desk.open(first), await desk.open(second)]
+  desk.talk.announce(ours)
+  assert.deepEqual(desk.kinds(ours), [], 'there is no state yet')
+  desk.talk.hear(incoming(encodeMessage(status, old.wire)), 1, ours)
+  assert.deepEqual(desk.kinds(ours), ['epoch'])
+  desk.vouched = vouchedBy(second, [self])
+  desk.talk.announce(ours)
+  assert.deepEqual(desk.kinds(ours), ['epoch', 'epoch', 'epoch'])
+  desk.talk.announce(ours)
+  assert.deepEqual(desk.kinds(ours), [])
+  desk.talk.hear(incoming(encodeMessage(status, old.wire)), 1, ours)
+  const [told] = desk.sent
+  assert.deepEqual(told && decodeEpoch(told.message.head).vouched, desk.vouched)
 })
 
 test('C25: whoever is still in the epoch before ours is shown what ended it and given its blocks', async () => {

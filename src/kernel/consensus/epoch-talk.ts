@@ -1,6 +1,6 @@
 /**
  * What members of different epochs say to each other. Whoever speaks of an older epoch is told of
- * ours; of a newer one, is shown where we are, so that he tells us. What b + 1 members tell is so.
+ * ours; of a newer one, is shown where we are, so that he tells us (`epoch-claims.ts`).
  *
  * The epoch before ours stays readable: whoever is still in it is shown the finalization that ended
  * it, and given its blocks, so that he executes the end himself. Else the members that voted for
@@ -11,10 +11,19 @@ import { CodecError } from '../../base/codec.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Metrics } from '../../ports/metrics.ts'
 import type { IncomingMessage } from '../links/index.ts'
+import { checkpointBytes } from './encoding.ts'
 import type { Epoch } from './epoch.ts'
-import { EpochClaims } from './epoch-claims.ts'
+import { EpochClaims, type LaterEpoch } from './epoch-claims.ts'
 import { readProvedRange, readStoredBlock } from './journal.ts'
-import type { Certificate, EpochStart, FetchRequest, MemberIndex, Message } from './types.ts'
+import type {
+  Certificate,
+  CheckpointVote,
+  EpochStart,
+  FetchRequest,
+  MemberIndex,
+  Message,
+  StableCheckpoint,
+} from './types.ts'
 import {
   addressOf,
   decodeEpoch,
@@ -27,7 +36,7 @@ import {
 } from './wire.ts'
 
 /** A message of our epoch, or one that is dealt with; `greet` asks to say where we are. */
-export type Heard = 'ours' | 'done' | 'greet' | { readonly later: EpochStart }
+export type Heard = 'ours' | 'done' | 'greet' | LaterEpoch
 
 /** The epoch before ours, and a finalization in it of its last block or of one behind that. */
 export type EndedEpoch = { readonly epoch: Epoch; readonly certificate: Certificate }
@@ -36,6 +45,8 @@ type Options = {
   readonly clock: Clock
   readonly metrics: Metrics
   readonly send: (to: MemberIndex, encoded: EncodedMessage) => void
+  /** A state of our epoch that we vouch for. */
+  readonly vouched: () => StableCheckpoint | undefined
   /** The journal could not be read. */
   readonly onFailed: (error: unknown) => void
 }
@@ -48,6 +59,8 @@ export class EpochTalk {
   /** Peers that an answer is under way to. */
   readonly #serving = new Set<MemberIndex>()
   #ended: EndedEpoch | undefined
+  /** The last epoch that all others were told of. */
+  #announced = 0
 
   constructor(options: Options) {
     this.#options = options
@@ -68,8 +81,18 @@ export class EpochTalk {
     if (!this.#mayTell(from, epoch)) return 'done'
     if (address.epoch > start.epoch) return 'greet'
     if (ended !== undefined) this.#show(from, ended)
-    this.#options.send(from, encodeEpoch(start, wire))
+    this.#options.send(from, encodeEpoch({ start, vouched: this.#options.vouched() }, wire))
     return 'done'
+  }
+
+  /** We vouch for a state of our epoch now: so whoever missed the end of the last can follow. */
+  announce({ config, setup, start, wire }: Epoch): void {
+    const vouched = this.#options.vouched()
+    if (vouched === undefined || this.#announced >= start.epoch) return
+    this.#announced = start.epoch
+    this.#toldMs.clear()
+    for (const peer of config.members.keys())
+      if (peer !== setup.self) this.#options.send(peer, encodeEpoch({ start, vouched }, wire))
   }
 
   #mayTell(peer: MemberIndex, { setup }: Epoch): boolean {
@@ -80,10 +103,15 @@ export class EpochTalk {
     return true
   }
 
-  #claimed(message: IncomingMessage, from: MemberIndex, { config }: Epoch): Heard {
+  #claimed(message: IncomingMessage, from: MemberIndex, { config, setup }: Epoch): Heard {
     const claim = this.#decoded(() => decodeEpoch(message.head))
-    const later = claim && this.#claims.add(from, claim, config)
-    return later === undefined ? 'done' : { later }
+    if (claim === undefined) return 'done'
+    const holds = ({ epoch, members }: EpochStart, vote: CheckpointVote): boolean => {
+      const key = members[vote.signer]?.consensusKey
+      const bytes = checkpointBytes({ ...setup.context, epoch }, vote)
+      return key !== undefined && setup.crypto.verify(key, bytes, vote.signature)
+    }
+    return this.#claims.add(from, claim, config, holds) ?? 'done'
   }
 
   #decoded<Value>(decode: () => Value): Value | undefined {

@@ -157,6 +157,13 @@ export type JournalRecord =
   /** The application's state was replaced by that of a checkpoint: the log goes on behind it. */
   | { readonly kind: 'installed'; readonly checkpoint: Checkpoint }
 
+/** What a member says of the epoch it is in, to those who are in an older one. */
+export type EpochClaim = {
+  readonly start: EpochStart
+  /** A state of that epoch, with the votes that the member has for it: a quorum's or its own. */
+  readonly vouched: StableCheckpoint | undefined
+}
+
 /** A consensus epoch: the same members, one of them with a new key. */
 export type EpochStart = {
   readonly epoch: number

@@ -28,12 +28,14 @@ import {
   readPayload,
   readStableCheckpoint,
   readVote,
+  readVouched,
   writeCertificate,
   writeCheckpointVote,
   writeEpoch,
   writeHeader,
   writeStableCheckpoint,
   writeVote,
+  writeVouched,
 } from './encoding.ts'
 import {
   type ConsensusLimits,
@@ -44,7 +46,7 @@ import {
   rangeTailMax,
 } from './limits.ts'
 import type { Mutation } from './mutations.ts'
-import type { Block, EpochStart, Header, Message, Payload } from './types.ts'
+import type { Block, EpochClaim, Header, Message, Payload } from './types.ts'
 
 export type WireContext = {
   readonly crypto: Crypto
@@ -175,21 +177,22 @@ export function addressOf(head: Uint8Array): { group: Digest; epoch: number } | 
 const epochKind = 12
 
 /** "This is the epoch that I am in": to whoever speaks of an older one. */
-export function encodeEpoch(start: EpochStart, wire: WireContext): EncodedMessage {
+export function encodeEpoch({ start, vouched }: EpochClaim, wire: WireContext): EncodedMessage {
   const head = encode((writer) => {
     writer.u8(messageVersion).u8(epochKind).hex(wire.context.group).u64(start.epoch)
     writeEpoch(writer, start)
+    writer.option(vouched, writeVouched)
   })
   return { head }
 }
 
 /** @throws CodecError */
-export function decodeEpoch(head: Uint8Array): EpochStart {
+export function decodeEpoch(head: Uint8Array): EpochClaim {
   const reader = new Reader(head)
   reader.fixed(2 + digestBytes + 8)
-  const start = readEpoch(reader)
+  const claim = { start: readEpoch(reader), vouched: reader.option(readVouched) }
   reader.end()
-  return start
+  return claim
 }
 
 export const isEpoch = (head: Uint8Array): boolean =>
