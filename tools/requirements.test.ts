@@ -9,7 +9,7 @@ const page = 'docs/REQUIREMENTS.md'
 const wanted = [
   ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 15, 16, 17, 18, 20, 21, 22, 23, 26, 27],
   ...[43, 44, 45, 46, 47, 48, 49, 53, 54, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65],
-  ...[67, 68, 69, 25, 29, 52, 90, 91, 92, 93, 94, 96, 98, 106],
+  ...[67, 68, 69, 25, 29, 52, 90, 91, 92, 93, 94, 96, 97, 98, 106],
 ]
 
 type Row = {
@@ -48,6 +48,7 @@ function titlesOf(source: string): string[] {
 const hasNumber = (title: string, number: number): boolean =>
   new RegExp(`\\bC${number}\\b`).test(title)
 
+const guarantees = 'docs/GUARANTEES.md'
 const text = readText(projectRoot, page) ?? ''
 const rows = rowsOf(text)
 const files = new Set(listFiles(projectRoot).filter((path) => path.endsWith('.test.ts')))
@@ -66,6 +67,18 @@ test('every test that a row names is there, with the number in its title', () =>
       if (number === undefined) continue
       const isNumbered = named.some((one) => hasNumber(one, number))
       assert(isNumbered, `${page}:${line}: "${title}" of ${path} does not carry C${number}`)
+    }
+  }
+})
+
+test('C97: each guarantee of the strong mode names tests that are there', () => {
+  const promised = rowsOf(readText(projectRoot, guarantees) ?? '')
+  assert(promised.length >= 10, `${promised.length} guarantees`)
+  for (const { line, shownBy } of promised) {
+    for (const { path, title } of shownBy) {
+      const titles = titlesOf(readText(projectRoot, path) ?? '')
+      const isThere = titles.some((one) => one.includes(title))
+      assert(isThere, `${guarantees}:${line}: no test of ${path} has "${title}" in its title`)
     }
   }
 })

@@ -231,7 +231,8 @@ export class ConsensusCluster {
   #watchWires(config: ConsensusConfig, crypto: Crypto): void {
     const indexes = new Map(config.members.map((member, index) => [member.node, index]))
     const limits = consensusLimitsOf(this.#world.limits)
-    const wire = { crypto, context: contextOf(config), limits }
+    // However few signers there are: what is too few, the checks say.
+    const wire = { crypto, context: { ...contextOf(config), quorum: 0 }, limits }
     this.#net.onWire((from, _to, message) => {
       const index = indexes.get(from) ?? -1
       const isLiar = this.#liarKinds.has(index)
@@ -248,8 +249,9 @@ export class ConsensusCluster {
         try {
           decoded = decodeMessage(message, index, { ...wire, context: { ...wire.context, epoch } })
         } catch (error) {
-          if (isLiar && error instanceof CodecError) return
-          throw error
+          if (!(error instanceof CodecError)) throw error
+          if (isLiar) return
+          throw new Violation(`node ${index} sends what nobody can read: ${error.message}`)
         }
         this.#checks.onWire(index, decoded, facts)
       })

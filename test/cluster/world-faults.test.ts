@@ -332,7 +332,7 @@ test('C25: a request of many steps that loses the quorum on its way ends within 
   await rest(world)
 })
 
-test('C25: both sides of a partition: only the one with a quorum goes on', async () => {
+test('C25 C98: both sides of a partition: only the one with a quorum goes on', async () => {
   const world = await startedWorld({ seed: 35 })
   await put(world, 1, '/public/f', { body })
   world.partition([1], [2, 3, 4])
