@@ -85,7 +85,7 @@ export function huntMutation(mutation: Mutation): Promise<Hunt> {
   })
 }
 
-/** What a group over its bound may do: stand still, or be loud. Two truths are what must be seen. */
+/** A group over its bound may stand still or be loud. Two truths are what must be seen. */
 const isLiveness = /ms without trouble|does not fall silent|messages|a storm/
 export const isSafety = (message: string): boolean => !isLiveness.test(message)
 
