@@ -9,6 +9,7 @@
  *   not synced may be gone when it starts again; it strikes the damaged Processor only, for a
  *   disk that lost what it had acknowledged before would be one more lost copy.
  */
+import type { SimProcess } from './sim-process.ts'
 import type { SimRandom } from './sim-random.ts'
 import type { SimWorld } from './world.ts'
 import type { WorldFaults } from './world-faults.ts'
@@ -22,6 +23,8 @@ export class DiskTroubles {
   readonly #faults: WorldFaults
   /** Processors whose disk has something wrong now; what they say at a stop must be that. */
   readonly #sick = new Set<number>()
+  /** Processes that have lived with a sick disk: they may stop for what they met after it is well. */
+  readonly #met = new WeakSet<SimProcess>()
   rotCount = 0
   /** Processors that stopped because of their disk. */
   stopCount = 0
@@ -69,11 +72,13 @@ export class DiskTroubles {
     if (this.#sick.has(processor.n)) return
     this.#sick.add(processor.n)
     set(true)
+    if (processor.isUp) this.#met.add(processor.process)
     scheduler.trace('disk/sick', processor.name)
     const heal = (): void => {
       set(false)
       this.#sick.delete(processor.n)
       scheduler.trace('disk/well', processor.name)
+      if (processor.isUp) this.#met.add(processor.process)
       processor.start()
     }
     scheduler.after(forMs, heal, `disk of ${processor.name} is well`)
@@ -81,8 +86,12 @@ export class DiskTroubles {
 
   /** A Processor stopped by itself. True when its disk is why, and it says so. */
   explains(processor: SimProcessor, error: ProcessorStopped): boolean {
-    if (!this.#sick.has(processor.n) || !diskReason.test(error.message)) return false
+    const isSick = this.#sick.has(processor.n)
+    if (!(isSick || this.#met.has(processor.process)) || !diskReason.test(error.message))
+      return false
     this.stopCount++
+    if (!isSick)
+      this.#world.scheduler.after(0, () => processor.start(), `restart ${processor.name}`)
     return true
   }
 

@@ -293,10 +293,13 @@ export function nodeOf(setup: Setup, index: MemberIndex): NodeId {
   return member.node
 }
 
-/** Δ of a view: doubles, up to 64 times, with each view beyond the third that nothing finalized. */
+/** Δ becomes no more than 2 ** this times Δ0: 4.8 s, more than a message and its syncs take. */
+const doublingsMax = 4
+
+/** Δ of a view: doubles, up to a bound, with each view beyond the third that nothing finalized. */
 export function deltaMs(machine: Machine, view: number): number {
   const behind = Math.max(0, view - machine.final.view - 3)
-  return machine.setup.delta0Ms * 2 ** Math.min(6, behind)
+  return machine.setup.delta0Ms * 2 ** Math.min(doublingsMax, behind)
 }
 
 /** Anything to do? An idle group sets no timers and sends nothing. */

@@ -24,6 +24,8 @@ import { castVote } from './votes.ts'
 const hastyPart = 8
 /** After so many views that came to nothing it has the whole time once. */
 const patientEvery = 16
+/** Longest pause, in Δ0, before votes of a view that was given up are sent again. */
+const retryDeltas = 4
 
 const viewTimers: readonly TimerId[] = ['lead', 'advance', 'skip', 'retry', 'nudge']
 
@@ -62,8 +64,14 @@ function set(machine: Machine, id: TimerId, delayMs: number): void {
   emit(machine, { kind: 'timer', id, view: machine.view, delayMs })
 }
 
-const startRetry = (machine: Machine): void =>
-  set(machine, 'retry', 3 * deltaMs(machine, machine.view))
+/**
+ * What is sent again is votes, a few hundred bytes: so it does not wait as long as views do. After
+ * trouble, what was lost in it is what everybody waits for.
+ */
+function startRetry(machine: Machine): void {
+  const { delta0Ms } = machine.setup
+  set(machine, 'retry', Math.min(3 * deltaMs(machine, machine.view), retryDeltas * delta0Ms))
+}
 
 /**
  * A leader without a link need not be waited for while a quorum without it can be reached. A short

@@ -250,18 +250,20 @@ test('submit: each caller gets the result of its own command', async () => {
 
 test('submit: a request id makes a retry through another Processor harmless', async () => {
   const world = await oneMember()
-  const seqs = []
-  const operations = [createOperation(world)]
+  const results = []
+  const operation = createOperation(world)
+  const operations = [operation]
   for (const seed of ['a', 'b']) {
     const processor = processorOf(world, seed)
     const session = await signedIn(processor)
     const id = processor.sessions.requestIdOf(session, 'key-1')
     const print = processor.sessions.requestIdOf(session, 'PUT /x')
     const options = { ...untilDeadline(), request: { id, print } }
-    seqs.push(await processor.sessions.submit(session, operations, options))
+    results.push(await processor.sessions.submit(session, operations, options))
   }
-  assert.deepEqual(seqs[0], { ok: true, seqs: [1] })
-  assert.deepEqual(seqs[1], seqs[0])
+  const { object } = operation as Extract<typeof operation, { op: 'create' }>
+  assert.deepEqual(results[0], { ok: true, seqs: [1], object })
+  assert.deepEqual(results[1], results[0])
 })
 
 test('submit: an opening without an answer is sent again as it was: one session, not two', async () => {
