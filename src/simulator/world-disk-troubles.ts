@@ -23,7 +23,7 @@ export class DiskTroubles {
   readonly #faults: WorldFaults
   /** Processors whose disk has something wrong now; what they say at a stop must be that. */
   readonly #sick = new Set<number>()
-  /** Processes that have lived with a sick disk: they may stop for what they met after it is well. */
+  /** Processes that have lived with a sick disk: they may stop for it after it is well again. */
   readonly #met = new WeakSet<SimProcess>()
   rotCount = 0
   /** Processors that stopped because of their disk. */

@@ -69,7 +69,7 @@ test('timers of views that were left mean nothing', () => {
   assert.deepEqual(one.effects, [])
 })
 
-test('Δ doubles with each view beyond the third without finality, to 64 Δ0 at most', () => {
+test('Δ doubles with each view beyond the third without finality, to 16 Δ0 at most', () => {
   const one = member()
   one.submit(makeItem(1, 5))
   const delays: (number | undefined)[] = []
@@ -81,8 +81,27 @@ test('Δ doubles with each view beyond the third without finality, to 64 Δ0 at 
   // Views 2 to 13.
   assert.deepEqual(
     delays.map((delay) => (delay ?? 0) / 200),
-    [1, 1, 2, 4, 8, 16, 32, 64, 64, 64, 64, 64],
+    [1, 1, 2, 4, 8, 16, 16, 16, 16, 16, 16, 16],
   )
+})
+
+test('votes of a view that was given up are sent again after 3 Δ, and never later than 4 Δ0', () => {
+  const one = member()
+  one.submit(makeItem(1, 5))
+  const delays: (number | undefined)[] = []
+  for (let view = 1; view <= 9; view++) {
+    one.hearCertificate(group.certificate('nullify', view))
+    if (group.leader(view + 1) === self) continue
+    one.timer('lead')
+    delays.push(delayOf(one, 'retry'))
+  }
+  assert(delays.length >= 5, `${delays.length} views of others`)
+  assert(
+    delays.every((delay) => delay === 300 || delay === 400),
+    delays.join(),
+  )
+  assert.equal(delays[0], 300)
+  assert.equal(delays.at(-1), 400)
 })
 
 test('a leader whose link is down is skipped at once, if a quorum is there without it', () => {
