@@ -170,9 +170,8 @@ async function tellChanged(
   done: Done,
   context: CallContext,
 ): Promise<FileInfo> {
-  const { names, target } = await core.requireMade(path, done, context)
-  const info = infoOf(core.options.crypto, names, target)
-  return { ...info, etag: etagOf({ ...target.view, seq: done.seqs[0] ?? 0 }) }
+  const info = await tellMade(core, path, done, context)
+  return { ...info, etag: etagOf({ object: info.id, seq: done.seqs[0] ?? 0 }) }
 }
 
 /** Change the file at a path; when another one takes its place meanwhile, change that. */

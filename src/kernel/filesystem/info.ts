@@ -13,7 +13,8 @@ export const fileKind = 2
 type View = FileState['view']
 
 /** Strong validator: the object and the seq of its last change. */
-export const etagOf = (view: Pick<View, 'object' | 'seq'>): string => `"${view.object}-${view.seq}"`
+export const etagOf = (view: { readonly object: string; readonly seq: number }): string =>
+  `"${view.object}-${view.seq}"`
 
 export function infoOf(
   crypto: Crypto,
