@@ -1,6 +1,6 @@
 /**
- * The flags under which every Processor runs: no code from strings, no `__proto__`, intrinsics that
- * nobody can change. Packages that cannot live with them do not get in.
+ * The flags under which every Processor runs: no code from strings, no `__proto__`, built-in
+ * objects that nobody can change. Packages that cannot live with them do not get in.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -11,7 +11,7 @@ import { promisify } from 'node:util'
 const flags = [
   '--disallow-code-generation-from-strings',
   '--disable-proto=delete',
-  '--frozen-intrinsics',
+  `--import=${new URL('./frozen-builtins.ts', import.meta.url).href}`,
   '--disable-sigusr1',
   '--no-warnings',
 ]

@@ -18,7 +18,7 @@ const writerFile = new URL('../../test/compliance/journal-writer.ts', import.met
 const hardened = [
   '--disallow-code-generation-from-strings',
   '--disable-proto=delete',
-  '--frozen-intrinsics',
+  `--import=${new URL('./frozen-builtins.ts', import.meta.url).href}`,
   '--disable-sigusr1',
 ]
 

@@ -85,8 +85,7 @@ const hexPartBytes = hexScratch.length / 2
  *
  * Made of all digits at once: text that is grown pair by pair stays a tree of its parts, ten times
  * as large, until somebody uses it as a key, and most ids rest in lists. The decoder makes it in a
- * quarter of the time; a call that takes characters as arguments is slow where built-in objects are
- * frozen.
+ * quarter of the time.
  */
 export function toHex(bytes: Uint8Array): string {
   if (bytes.length <= hexPartBytes) return hexOfPart(bytes)

@@ -9,7 +9,7 @@ export class UnosysError<Code extends string = string, Detail = unknown> extends
 
   constructor(code: Code, message: string, detail: Detail, options?: ErrorOptions) {
     super(message, options)
-    // Defined, not assigned: under frozen intrinsics `Error.prototype.name` is read-only.
+    // Defined, not assigned: a property that is assigned is one of those that are listed.
     Object.defineProperty(this, 'name', {
       value: new.target.name,
       configurable: true,

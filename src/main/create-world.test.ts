@@ -322,7 +322,8 @@ test('create world: runs under the flags of a Processor', async () => {
   const outFolder = freshFolder()
   const flags = [
     ...['--disallow-code-generation-from-strings', '--disable-proto=delete'],
-    ...['--frozen-intrinsics', '--disable-sigusr1', '--no-warnings'],
+    `--import=${new URL('../adapters/frozen-builtins.ts', import.meta.url).href}`,
+    ...['--disable-sigusr1', '--no-warnings'],
   ]
   const script = `
     import { createWorld } from './create-world.ts'

@@ -8,7 +8,7 @@ import { ExitCode, exitCodeOf } from './exit-codes.ts'
 export const processorFlags: readonly string[] = [
   '--disallow-code-generation-from-strings',
   '--disable-proto=delete',
-  '--frozen-intrinsics',
+  `--import=${new URL('../adapters/frozen-builtins.ts', import.meta.url).href}`,
   '--disable-sigusr1',
   // MiB. Bodies of blocks live as long as small objects do: a large young generation lets hundreds
   // of them pile up before it is looked through (docs/performance.md).
@@ -16,7 +16,7 @@ export const processorFlags: readonly string[] = [
   // Per cent above what is alive, before the old generation is looked through. Left to itself the
   // engine lets 100 MiB of what a long upload left behind lie.
   '--heap-growing-percent=40',
-  // node:sqlite and --frozen-intrinsics say at each start that they are experimental.
+  // node:sqlite says at each start that it is experimental.
   '--disable-warning=ExperimentalWarning',
 ]
 

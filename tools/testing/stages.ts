@@ -64,7 +64,8 @@ export const stages: readonly Stage[] = [
  */
 const processorFlags = [
   ...['--disallow-code-generation-from-strings', '--disable-proto=delete'],
-  ...['--frozen-intrinsics', '--disable-sigusr1'],
+  `--import=${new URL('../../src/adapters/frozen-builtins.ts', import.meta.url).href}`,
+  '--disable-sigusr1',
 ]
 const processorFolders = ['src/base/', 'src/ports/', 'src/wire/', 'src/kernel/']
 
