@@ -8,6 +8,10 @@ import type { ConsensusNode } from './consensus-node.ts'
 
 /** Events between two looks. */
 const everyEvents = 16
+/** Beside the payload of the one block that comes last. */
+const fetchedOverheadBytes = 2_048
+/** A block, what it does, and what else is written with them. */
+const unsyncedPerHeld = 4
 
 export class MemoryWatch {
   readonly #nodes: readonly ConsensusNode[]
@@ -31,8 +35,11 @@ export class MemoryWatch {
     const { finalView, pendingItemCount, view } = status
     // One view for each that is not final, and those of which votes are kept ahead of time.
     const viewsMax = view - finalView + limits.viewsAheadMax + 1
-    // What was fetched comes beyond the limit, a range or a block at a time.
+    // A range that was fetched comes beyond the limit.
     const heldMax = limits.heldBlocksBytesMax + limits.rangeBytesMax + limits.payloadBytesMax
+    const fetchedMax = limits.heldBlocksBytesMax + fetchedOverheadBytes
+    // What was held when the disk fell behind is executed, and stored as a block and as its effects.
+    const unsyncedMax = limits.unsyncedBytesMax + unsyncedPerHeld * (heldMax + fetchedMax)
     this.#holds(node, { what: 'items', count: pendingItemCount, max: limits.poolCountMax })
     const { gauges } = node
     const views = gauges.get('consensus.open_views') ?? 0
@@ -41,6 +48,10 @@ export class MemoryWatch {
     this.#holds(node, { what: 'pooled bytes', count: pooledBytes, max: limits.poolBytesMax })
     const heldBytes = gauges.get('consensus.held_bytes') ?? 0
     this.#holds(node, { what: 'bytes of blocks', count: heldBytes, max: heldMax })
+    const fetchedBytes = gauges.get('consensus.fetched_bytes') ?? 0
+    this.#holds(node, { what: 'fetched bytes', count: fetchedBytes, max: fetchedMax })
+    const unsyncedBytes = gauges.get('consensus.unsynced_bytes') ?? 0
+    this.#holds(node, { what: 'unsynced bytes', count: unsyncedBytes, max: unsyncedMax })
   }
 
   #holds(

@@ -46,6 +46,9 @@ test('C96: a forger of votes, certificates, epochs and groups (forger) breaks no
 
 test('C96: a replayer of everything ever said (replayer) breaks nothing', () => suffers('replayer'))
 
+test('C96: a dripper, whose help is true and of no use (dripper) breaks nothing', () =>
+  suffers('dripper'))
+
 test('C96: a flooder, as fast as the links take it (flooder) breaks nothing', () =>
   suffers('flooder'))
 

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { Group, type Member } from '../../../test/conformance/consensus-fixture.ts'
 import { toHex } from '../../base/bytes.ts'
 import { digestOf } from '../../base/ids.ts'
+import { vouchedOf } from './checkpoint.ts'
 import { checkpointBytes } from './encoding.ts'
 import { checkpointVotesMax } from './limits.ts'
 import { emptyRestored } from './state.ts'
@@ -55,6 +56,24 @@ function executedTo(height: number): Member {
 
 const finalOf = ({ digest, header }: Block) =>
   group.certificate('finalize', header.view, { digest })
+
+test('after its damaged state was taken from others, a member vouches for no height twice', () => {
+  const one = executedTo(8)
+  one.input({ kind: 'snapshot', snapshot: at(4, 1) })
+  one.input({ kind: 'snapshot', snapshot: at(8, 1) })
+  one.hear(1, { kind: 'checkpoint', checkpoint: stableOf(at(4)) })
+  assert.deepEqual(transfers(one), [4])
+  one.input({ kind: 'transferred', checkpoint: at(4), ok: true })
+  const asked = one.ofKind('send').find((effect) => effect.message.kind === 'fetch')?.to
+  assert(typeof asked === 'number')
+  const range = { fromHeight: 5, blocks: chain.slice(4, 8), tail: [] }
+  one.hear(asked, { kind: 'range', ...range, certificate: finalOf(chain[7]!) })
+  assert.equal(one.machine.executed.height, 8)
+  one.input({ kind: 'snapshot', snapshot: at(8) })
+  assert.deepEqual(one.sent('checkpointVote'), [], 'it did, wrongly')
+  assert.equal(one.machine.checkpoints.own.height, 8)
+  assert.equal(vouchedOf(one.machine)?.height, 4, 'what it said wrongly is not said again')
+})
 
 const transfers = (one: Member): number[] =>
   one.ofKind('transfer').map((effect) => effect.checkpoint.height)

@@ -44,8 +44,6 @@ export type Checkpoints = {
   prunedHeight: number
   /** The state of this checkpoint is being fetched: nothing is executed meanwhile. */
   transfer: VouchedCheckpoint | undefined
-  /** Since the last one that succeeded: the next member is asked first. */
-  failedTransfers: number
   /** Our state is damaged: it is not gone on from. */
   diverged: boolean
 }
@@ -57,7 +55,6 @@ export const newCheckpoints = (memberCount: number): Checkpoints => ({
   own: { height: 0, view: 0 },
   prunedHeight: 0,
   transfer: undefined,
-  failedTransfers: 0,
   diverged: false,
 })
 
@@ -70,8 +67,10 @@ export function onSnapshot(machine: Machine, snapshot: Checkpoint): void {
   if (snapshot.height < base.height || snapshot.height <= checkpoints.own.height) return
   const checkpoint = snapshot.height === base.height ? { ...snapshot, view: 0 } : snapshot
   checkpoints.own = { height: checkpoint.height, view: checkpoint.view }
-  if (!machine.muted) {
-    const vote = machine.setup.signer.checkpoint(checkpoint)
+  // Heights that we vouched for before our state was taken from others are not vouched for anew.
+  const { signer } = machine.setup
+  if (!machine.muted && checkpoint.height > signer.vouchedHeight) {
+    const vote = signer.checkpoint(checkpoint)
     keepVote(checkpoints, vote)
     send(machine, 'all', { kind: 'checkpointVote', vote })
     tally(machine, vote)
@@ -228,6 +227,8 @@ function startTransfer(machine: Machine, checkpoint: VouchedCheckpoint): void {
   if (checkpoints.transfer !== undefined) return
   checkpoints.transfer = checkpoint
   machine.fetch = undefined
+  // Should it come to nothing, somebody else is asked.
+  machine.helper = undefined
   emit(machine, { kind: 'timerOff', id: 'fetch' })
   emit(machine, { kind: 'transfer', checkpoint })
 }
@@ -240,12 +241,12 @@ export function onTransferred(machine: Machine, checkpoint: Checkpoint, ok: bool
   machine.commitWanted = true
   machine.changed = true
   if (!ok) {
-    checkpoints.failedTransfers++
     if (checkpoints.diverged && checkpoints.stable !== undefined)
       startTransfer(machine, checkpoints.stable)
     return
   }
-  checkpoints.failedTransfers = 0
+  // What we said of a damaged state is not said again.
+  if (checkpoints.diverged) checkpoints.votes[machine.setup.self] = []
   checkpoints.diverged = false
   const { digest, height, view } = checkpoint
   machine.executed = { height, view, digest }

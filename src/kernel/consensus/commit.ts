@@ -1,41 +1,37 @@
 /**
- * From a finalization to executed blocks, and fetching what is missing in between.
+ * From a finalization to executed blocks.
  *
- * A finalized block is executed after all its ancestors. Those not in memory are fetched: one fetch
- * at a time, from one peer at a time (members that signed the certificate first), the next peer
- * after a timeout or a refusal, never again because of an unrelated event: a broadcast per event
- * grew without bound in a prototype (PROTOCOL 2.11).
+ * A finalized block is executed after all its ancestors. Those not in memory are fetched
+ * (`fetch.ts`), and what comes is judged here.
  *
- * One question covers both kinds of lag. "I have executed up to h and lack block d": a peer that
- * has executed more answers with a range of blocks from h + 1 on; one that has not, but holds d,
- * with d; else it says so. Ranges go *forward*, and each ends in a finalization certificate that
- * its chain of hashes reaches, so it is proved and executed by itself: nothing unproved is kept
- * between messages, the tip need not be known, and a liar is found out at its first range.
+ * While the disk is far behind nothing is executed: what waits to be written is memory too, and
+ * blocks that are not executed have a bound, beyond which proposals with items get no vote of ours.
  *
  * @pure
  */
 import type { Digest } from '../../base/ids.ts'
 import { onCertificate } from './certificates.ts'
-import { sendOwnCheckpoint } from './checkpoint.ts'
 import { pauseExpiry } from './expiries.ts'
+import { endFetch, noHelper, refute, startFetch } from './fetch.ts'
+import { rangeBlocksMax } from './limits.ts'
 import { keysOf } from './propose.ts'
 import {
   emit,
-  type Fetch,
   type Held,
   hold,
+  holdFetched,
   type Machine,
   ownVotesIn,
   release,
-  send,
+  releaseFetched,
   write,
 } from './state.ts'
-import type { Block, BlockRange, Certificate, FetchRequest, MemberIndex } from './types.ts'
+import type { Block, BlockRange, Certificate, MemberIndex } from './types.ts'
 import { certificateHolds } from './verify.ts'
 
 /** Upon anything: execute finalized blocks whose ancestors are all here. */
 export function tryCommit(machine: Machine): void {
-  if (!machine.commitWanted) return
+  if (!machine.commitWanted || machine.diskIsBehind) return
   machine.commitWanted = false
   const { base, checkpoints, executed } = machine
   const final = finalOf(machine)
@@ -137,80 +133,14 @@ function dropSettled(machine: Machine): void {
   }
 }
 
-function startFetch(machine: Machine, wanted: FetchRequest): void {
-  if (machine.fetch !== undefined) return
-  const { digest, fromHeight, view } = wanted
-  const request: FetchRequest = { fromHeight, view, digest }
-  // A checkpoint that cannot be had, of a member that may lie: another one is asked first.
-  const attempts = machine.checkpoints.failedTransfers % machine.setup.config.members.length
-  machine.fetch = { request, asked: new Set(), current: undefined, attempts, refusals: 0 }
-  askNext(machine, machine.fetch)
-}
-
-function endFetch(machine: Machine): void {
-  if (machine.fetch === undefined) return
-  machine.fetch = undefined
-  machine.commitWanted = true
-  machine.changed = true
-  emit(machine, { kind: 'timerOff', id: 'fetch' })
-}
-
-/** Who may help, in the order in which to ask: who helped last, who signed, the others. */
-function candidates(machine: Machine): MemberIndex[] {
-  const { self, config } = machine.setup
-  const signers = machine.final.certificate?.signers ?? []
-  const rank = (peer: MemberIndex): number =>
-    peer === machine.fetchedFrom ? 0 : signers.includes(peer) ? 1 : 2
-  const peers = config.members.map((_, index) => index)
-  const reachable = peers.filter((peer) => peer !== self && machine.up[peer] === true)
-  // Members start at different places, so that one does not serve all the others.
-  const turned = (peer: MemberIndex): number => (peer - self + peers.length) % peers.length
-  return reachable.sort((a, b) => rank(a) - rank(b) || turned(a) - turned(b))
-}
-
-function askNext(machine: Machine, fetch: Fetch): void {
-  const peers = candidates(machine)
-  const peer = peers[fetch.attempts % Math.max(1, peers.length)]
-  fetch.current = peer
-  const doublings = Math.min(6, fetch.attempts)
-  if (peer !== undefined) {
-    fetch.attempts++
-    fetch.asked.add(peer)
-    send(machine, peer, { kind: 'fetch', ...fetch.request })
-  }
-  const delayMs = machine.setup.delta0Ms * 2 ** doublings
-  emit(machine, { kind: 'timer', id: 'fetch', view: fetch.request.view, delayMs })
-}
-
-/** Upon the fetch timer: the next peer. */
-export function onFetchTimer(machine: Machine): void {
-  if (machine.fetch === undefined) return
-  machine.fetch.refusals = 0
-  askNext(machine, machine.fetch)
-}
-
-/** Upon a link's change: do not wait for somebody who is gone, nor while somebody has come. */
-export function onFetchLink(machine: Machine, peer: MemberIndex, up: boolean): void {
-  const { fetch } = machine
-  if (fetch === undefined) return
-  if (up ? fetch.current === undefined : fetch.current === peer) askNext(machine, fetch)
-}
-
-/** Upon a peer that cannot help: the next one at once, but only once round. */
-export function onLacking(machine: Machine, from: MemberIndex, digest: Digest): void {
-  const { fetch } = machine
-  if (fetch === undefined || fetch.current !== from || fetch.request.digest !== digest) return
-  fetch.refusals++
-  if (machine.fetchedFrom === from) machine.fetchedFrom = undefined
-  if (fetch.refusals < candidates(machine).length) askNext(machine, fetch)
-}
-
 /** Upon a block that we asked for: its digest is proof enough. */
 export function onBlock(machine: Machine, from: MemberIndex, block: Block): void {
   const { fetch } = machine
   if (fetch === undefined || !fetch.asked.has(from) || fetch.request.digest !== block.digest) return
-  machine.fetchedFrom = from
-  hold(machine, block)
+  noHelper(machine, from)
+  // So long a way back is none that correct members send us on: from the newest block again, and
+  // the next one is asked.
+  if (!holdFetched(machine, block)) releaseFetched(machine)
   endFetch(machine)
 }
 
@@ -224,21 +154,29 @@ export function onRange(machine: Machine, from: MemberIndex, range: BlockRange):
   if (skip < 0 || first === undefined) return
   const { certificate } = range
   if (!isProved(machine, from, certificate)) {
-    askNext(machine, fetch)
+    refute(machine, fetch, from)
     return
   }
   if (first.header.parentDigest !== executed.digest) {
     const { view, parentView } = first.header
     if (view > executed.view && parentView <= executed.view) forked(machine, certificate)
     else emit(machine, { kind: 'demerit', peer: from, what: 'a range of other heights' })
-    askNext(machine, fetch)
+    refute(machine, fetch, from)
     return
   }
-  machine.fetchedFrom = from
-  for (const block of range.blocks.slice(skip)) {
+  const blocks = range.blocks.slice(skip)
+  for (const block of blocks) {
     const own = block.digest === certificate.digest ? certificate : undefined
     execute(machine, hold(machine, block), own)
   }
+  if (isLarge(machine, blocks) || machine.executed.view >= machine.final.view) machine.helper = from
+  else noHelper(machine, from)
+}
+
+/** As much as whoever goes on for as long as its limits let it sends, or half of that. */
+function isLarge({ setup }: Machine, blocks: readonly Block[]): boolean {
+  const bytes = blocks.reduce((sum, block) => sum + block.payload.bytes.length, 0)
+  return 2 * bytes >= setup.limits.rangeBytesMax || 2 * blocks.length >= rangeBlocksMax
 }
 
 function isProved(machine: Machine, from: MemberIndex, certificate: Certificate): boolean {
@@ -247,36 +185,4 @@ function isProved(machine: Machine, from: MemberIndex, certificate: Certificate)
   if (certificateHolds(machine.setup, certificate)) return true
   emit(machine, { kind: 'demerit', peer: from, what: 'a range of blocks that proves nothing' })
   return false
-}
-
-/** Upon a member that is behind: from the journal what is executed, from memory what is not. */
-export function onFetch(machine: Machine, from: MemberIndex, request: FetchRequest): void {
-  const { base, checkpoints } = machine
-  if (request.fromHeight <= Math.max(checkpoints.prunedHeight, base.height)) {
-    const { stable } = checkpoints
-    const { digest, fromHeight } = request
-    const isOfUse = stable !== undefined && stable.height >= fromHeight
-    if (!isOfUse) sendOwnCheckpoint(machine, from)
-    send(
-      machine,
-      from,
-      isOfUse
-        ? { kind: 'checkpoint', checkpoint: stable }
-        : { kind: 'lacking', fromHeight, digest },
-    )
-    return
-  }
-  if (machine.executed.height >= request.fromHeight) {
-    emit(machine, { kind: 'serve', to: from, request })
-    return
-  }
-  const held = machine.held.get(request.digest)
-  const { digest, fromHeight } = request
-  send(
-    machine,
-    from,
-    held === undefined
-      ? { kind: 'lacking', fromHeight, digest }
-      : { kind: 'block', block: held.block },
-  )
 }

@@ -16,6 +16,7 @@ import { channels, type Links } from '../links/index.ts'
 import { createConsensus } from './consensus.ts'
 import { ConsensusCode, ConsensusError } from './errors.ts'
 import type { CommittedBlock, Consensus } from './interface.ts'
+import type { ConsensusLimits } from './limits.ts'
 import { writesOf } from './records.ts'
 import type { Block, Certificate } from './types.ts'
 import { decodeMessage, encodeMessage } from './wire.ts'
@@ -29,6 +30,7 @@ class World {
   readonly net = new SimLinkNet(this.random.fork('net'))
   readonly nodes: Node[] = []
   readonly delta0Ms: number
+  limits: Partial<ConsensusLimits> = {}
 
   constructor(memberCount: number, delta0Ms = 50) {
     this.delta0Ms = delta0Ms
@@ -71,6 +73,7 @@ class Node {
   readonly executed: CommittedBlock[] = []
   readonly durable: number[] = []
   readonly fatal: Error[] = []
+  commitMs = 0
   process: SimProcess
   links!: Links
   journal!: Journal
@@ -104,13 +107,28 @@ class Node {
     this.process = new SimProcess(this.world.scheduler, `n${this.index}`)
   }
 
+  /** Commits take as long as `commitMs` says. */
+  slowed(journal: Journal): Journal {
+    const clock = new SimClock(this.process)
+    const delay = (): Promise<void> => new Promise((resolve) => clock.after(this.commitMs, resolve))
+    return {
+      get: (key) => journal.get(key),
+      range: (input) => journal.range(input),
+      close: () => journal.close(),
+      commit: async (writes) => {
+        if (this.commitMs > 0) await delay()
+        await journal.commit(writes)
+      },
+    }
+  }
+
   async open(): Promise<Journal> {
     return this.journals.opener(new SimClock(this.process)).open('consensus')
   }
 
   async start(restoredHeight?: number): Promise<void> {
     const { group, net } = this.world
-    this.journal = await this.open()
+    this.journal = this.slowed(await this.open())
     this.links = net.linksOf(this.id, this.process)
     this.application = new CountingApplication({
       onExecuted: (block) => this.executed.push(block),
@@ -131,6 +149,7 @@ class Node {
       application: this.application,
       restoredHeight: restoredHeight ?? this.application.height,
       delta0Ms: this.world.delta0Ms,
+      limits: this.world.limits,
       onFatal: (error) => this.fatal.push(error),
     })
     await this.consensus.start()
@@ -363,3 +382,38 @@ async function fill(
   await journal.commit(writes)
   await journal.close()
 }
+
+test('C98: a disk that is far slower than the log costs a member votes, not its memory', async () => {
+  const world = new World(4)
+  const itemBytes = 30_000
+  world.limits = {
+    ...{ payloadBytesMax: 65_536, itemBytesMax: 32_768, rangeBytesMax: 65_536 },
+    ...{ heldBlocksBytesMax: 131_072, unsyncedBytesMax: 131_072, poolBytesMax: 524_288 },
+  }
+  await world.startAll()
+  const slow = world.nodes[3]!
+  const others = world.nodes.slice(0, 3)
+  slow.commitMs = 5_000
+  const feed = new SimProcess(world.scheduler, 'feed')
+  let id = 1
+  const submit = (): void => {
+    const item = new Uint8Array(itemBytes)
+    item.set(makeItem(id++, 5))
+    for (const node of others) node.consensus.submit(item)
+    if (id < 400) feed.after(40, submit, 'submit')
+  }
+  submit()
+  let most = 0
+  await world.run(() => {
+    most = Math.max(most, slow.metrics.snapshot()['consensus.unsynced_bytes'] ?? 0)
+    return others.every((node) => node.application.order.length >= 380)
+  }, 200_000)
+  // Once over its bound, what it holds may still be stored, as blocks and as what they do.
+  assert(most > 131_072 && most < 8 * 131_072, `${most} bytes wait for the disk`)
+  slow.commitMs = 0
+  await world.run(() => slow.height >= Math.max(...others.map((node) => node.height)), 120_000)
+  assert.deepEqual(
+    world.nodes.map((node) => node.fatal),
+    [[], [], [], []],
+  )
+})

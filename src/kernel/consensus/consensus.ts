@@ -5,7 +5,7 @@
  */
 
 import { assert } from '../../base/assert.ts'
-import { equalBytes, toHex } from '../../base/bytes.ts'
+import { equalBytes } from '../../base/bytes.ts'
 import { CodecError } from '../../base/codec.ts'
 import { messageOf } from '../../base/error.ts'
 import type { NodeId } from '../../base/ids.ts'
@@ -24,13 +24,7 @@ import type {
   ConsensusStatus,
   Snapshot,
 } from './interface.ts'
-import {
-  loadEnded,
-  loadIdentity,
-  loadJournal,
-  readProvedRange,
-  readStoredBlocks,
-} from './journal.ts'
+import { loadEnded, loadIdentity, loadJournal, readStoredBlocks } from './journal.ts'
 import { step } from './machine.ts'
 import type { Mutation } from './mutations.ts'
 import type { ConsensusOptions } from './options.ts'
@@ -38,7 +32,8 @@ import { Outbox } from './outbox.ts'
 import { checkConfig } from './quorum.ts'
 import { endedWrite, epochWrites, ownKeyWrite, writesOf } from './records.ts'
 import { committed, replay } from './replay.ts'
-import { reportEvidence, safetyViolated } from './reports.ts'
+import { Demerits, reportEvidence, safetyViolated } from './reports.ts'
+import { Serving } from './serving.ts'
 import { Shown } from './shown.ts'
 import {
   admit,
@@ -48,6 +43,7 @@ import {
   type Machine,
   nodeOf,
   ownVotesIn,
+  takeBack,
 } from './state.ts'
 import { TimerSet } from './timer-set.ts'
 import type {
@@ -78,7 +74,8 @@ class Driver implements Consensus {
   readonly #shown: Shown
   readonly #mutation: Mutation | undefined
   readonly #timers: TimerSet
-  readonly #serving = new Set<MemberIndex>()
+  readonly #serving = new Serving()
+  readonly #demerits: Demerits
   readonly #inputs: Input[] = []
   readonly #talk: EpochTalk
   #epoch: Epoch
@@ -94,6 +91,7 @@ class Driver implements Consensus {
   #expiryMs: number | undefined
   #failed = false
   #forgetLinks: () => void = () => undefined
+  #transferring = new AbortController()
 
   constructor(options: ConsensusOptions, mutation: Mutation | undefined) {
     checkConfig(options.config)
@@ -116,6 +114,7 @@ class Driver implements Consensus {
     this.#epoch = this.#open(firstEpoch(config))
     this.#machine = createMachine(this.#epoch.setup)
     this.#shown = new Shown(options.application)
+    this.#demerits = new Demerits(options)
     this.#outbox = new Outbox(options.journal, {
       onDurable: (done) => this.#onDurable(done),
       onFailed: (error) => this.#onJournalFailed(error),
@@ -180,6 +179,7 @@ class Driver implements Consensus {
 
   #halt(): void {
     this.#running = false
+    this.#transferring.abort()
     this.#forgetLinks()
     this.#timers.clear()
   }
@@ -289,6 +289,7 @@ class Driver implements Consensus {
     }
     this.#machine = createMachine(this.#epoch.setup, restored, start.baseHeight, before)
     this.#commitAfter = 0
+    this.#transferring.abort()
     this.#talk.forget()
     this.#timers.clear()
     // What waited was of the epoch before.
@@ -310,7 +311,9 @@ class Driver implements Consensus {
     this.#guarded(() => {
       this.#shown.durable(done.heights)
     })
-    if (done.ownVote > 0 && this.#running) this.#run({ kind: 'durable', ownVote: done.ownVote })
+    if (!this.#running) return
+    if (done.ownVote > 0) this.#run({ kind: 'durable', ownVote: done.ownVote })
+    this.#noteDisk()
   }
 
   #onJournalFailed(cause: unknown): void {
@@ -362,17 +365,29 @@ class Driver implements Consensus {
       // The rest of an epoch that has just ended counts for nothing.
       const goesOn = this.#mutation === 'executed-behind-epoch' && effect.kind === 'commit'
       if (this.#epoch === epoch || goesOn) this.#carryOut(effect)
-      else if (effect.kind === 'commit') this.#takeBack(effect.block)
+      else if (effect.kind === 'commit') takeBack(this.#machine, effect.block)
       // Others may need it to see that their epoch has ended.
       else if (effect.kind === 'write' && effect.record.kind === 'haveBlock')
         this.#outbox.write(writesOf(effect.record, epoch.wire.context))
     }
     this.#outbox.flush()
-    const { heldBytes, pool, rounds } = this.#machine
+    this.#noteDisk()
+    const { fetchedBytes, heldBytes, pool, rounds } = this.#machine
     metrics.gauge('consensus.pooled_items', pool.count)
     metrics.gauge('consensus.pooled_bytes', pool.bytes)
     metrics.gauge('consensus.open_views', rounds.size)
     metrics.gauge('consensus.held_bytes', heldBytes)
+    metrics.gauge('consensus.fetched_bytes', fetchedBytes)
+  }
+
+  /** Tell the machine when too much waits for the disk, and when half of that is left. */
+  #noteDisk(): void {
+    const { diskIsBehind, setup } = this.#machine
+    const { unsyncedBytesMax } = setup.limits
+    const { unsyncedBytes } = this.#outbox
+    this.#options.metrics.gauge('consensus.unsynced_bytes', unsyncedBytes)
+    const isBehind = unsyncedBytes > unsyncedBytesMax / (diskIsBehind ? 2 : 1)
+    if (isBehind !== diskIsBehind) this.#run({ kind: 'disk', isBehind })
   }
 
   #carryOut(effect: Effect): void {
@@ -398,7 +413,7 @@ class Driver implements Consensus {
         this.#leave(
           this.#commitAfter,
           () => this.#commit(effect),
-          () => this.#takeBack(effect.block),
+          () => takeBack(this.#machine, effect.block),
         )
         return
       case 'serve':
@@ -430,11 +445,7 @@ class Driver implements Consensus {
         )
         return
       case 'demerit':
-        this.#options.metrics.count('consensus.demerits')
-        this.#options.log.warn('a member sent what no correct member sends', {
-          member: nodeOf(this.#epoch.setup, effect.peer),
-          what: effect.what,
-        })
+        this.#demerits.note(this.#epoch, effect)
         return
     }
   }
@@ -443,16 +454,6 @@ class Driver implements Consensus {
   #leave(after: number, task: () => void, otherwise: () => void = () => undefined): void {
     const epoch = this.#epoch
     this.#outbox.leave(after, () => this.#guarded(this.#epoch === epoch ? task : otherwise))
-  }
-
-  /** A block behind the end of its epoch is not executed: its items wait again. */
-  #takeBack(block: Block): void {
-    const { pool, setup } = this.#machine
-    for (const item of block.payload.items) {
-      const hash = toHex(setup.crypto.sha256(item))
-      const client = setup.application.clientOf(item)
-      pool.takeBack(setup.application.keyOf(item), { item: item.slice(), hash, client })
-    }
   }
 
   #send(effect: Extract<Effect, { kind: 'send' }>): void {
@@ -539,12 +540,13 @@ class Driver implements Consensus {
   }
 
   async #fetchState(checkpoint: VouchedCheckpoint): Promise<void> {
-    const { application } = this.#options
+    const { application, metrics } = this.#options
     const epoch = this.#epoch
-    const { digest, height, state, view } = checkpoint
     const others = checkpoint.signers.filter((signer) => signer !== this.#self)
     const holders = others.map((signer) => nodeOf(epoch.setup, signer))
-    const fetched = await application.fetchState?.({ height, view, digest, state, holders })
+    this.#transferring = new AbortController()
+    const { signal } = this.#transferring
+    const fetched = await application.fetchState?.({ ...checkpoint, holders, signal })
     if (!this.#running || this.#epoch !== epoch) return
     const done = (ok: boolean): void => {
       if (this.#epoch === epoch) this.#run({ kind: 'transferred', checkpoint, ok })
@@ -560,8 +562,8 @@ class Driver implements Consensus {
         this.#shown.replaced()
         fetched.installed()
         this.#noteExpiry()
-        this.#height = height
-        this.#options.metrics.gauge('consensus.height', height)
+        this.#height = checkpoint.height
+        metrics.gauge('consensus.height', checkpoint.height)
         done(true)
       })
     })
@@ -575,25 +577,16 @@ class Driver implements Consensus {
     this.#run({ kind: 'expiry', atMs })
   }
 
-  /** One answer under way for each peer: more questions of the same peer are not heard. */
   #serve(to: MemberIndex, request: FetchRequest): void {
-    if (this.#serving.has(to)) return
-    this.#serving.add(to)
-    this.#answer(to, request).then(
-      () => this.#serving.delete(to),
+    const epoch = this.#epoch
+    this.#serving.answer(epoch, to, request).then(
+      (message) => {
+        if (!this.#running || this.#epoch !== epoch || message === undefined) return
+        this.#send({ kind: 'send', to, message, after: 0 })
+      },
       (error: unknown) => {
         if (this.#running) this.#fail(error)
       },
     )
-  }
-
-  async #answer(to: MemberIndex, request: FetchRequest): Promise<void> {
-    const { fromHeight, digest } = request
-    const epoch = this.#epoch
-    const range = await readProvedRange(epoch.reader, fromHeight)
-    if (!this.#running || this.#epoch !== epoch) return
-    const message: Message =
-      range === undefined ? { kind: 'lacking', fromHeight, digest } : { kind: 'range', ...range }
-    this.#send({ kind: 'send', to, message, after: 0 })
   }
 }

@@ -105,10 +105,10 @@ export interface Application {
    * Fetch the state of a checkpoint from those who vouch for it, and check it against `state`. The
    * result's writes make it this node's own, in one commit with consensus' record; `installed` is
    * called when they are durable. Undefined: nobody gave it; it is asked for again, perhaps for a
-   * newer one. Not called twice at once.
+   * newer one. Once `signal` aborts, the state is of no more use, and another may be asked for.
    */
   fetchState?(
-    wanted: Snapshot & { readonly holders: readonly NodeId[] },
+    wanted: Snapshot & { readonly holders: readonly NodeId[]; readonly signal: AbortSignal },
   ): Promise<FetchedState | undefined>
 }
 

@@ -3,8 +3,9 @@
  * members of a group must agree on it. The second is one node's own choice.
  *
  * How much memory that is, with the defaults, per group: the pool 32 MiB, blocks that wait for
- * their finalization 64 MiB, one range being served per peer 2 MiB, votes of 64 views ahead under
- * 1 MiB.
+ * their finalization 64 MiB and as much of those that are fetched, writes that wait for the disk
+ * 16 MiB and the blocks that were held when it fell behind, one range being served per peer 2 MiB,
+ * votes of 64 views ahead under 1 MiB.
  */
 import { assert } from '../../base/assert.ts'
 
@@ -53,8 +54,10 @@ export type ConsensusLimits = {
   readonly executedKeysMax: number
   /** Votes are kept for this many views ahead of ours. Certificates are never refused for that. */
   readonly viewsAheadMax: number
-  /** Blocks in memory that are not executed yet, beyond those that we fetched ourselves. */
+  /** Blocks in memory that are not executed yet: once proposals, once blocks that we asked for. */
   readonly heldBlocksBytesMax: number
+  /** When so much waits for the disk, nothing is executed until half of it is there. */
+  readonly unsyncedBytesMax: number
   /** Block bytes of one range that we send. */
   readonly rangeBytesMax: number
 }
@@ -67,6 +70,7 @@ export const defaultConsensusLimits: ConsensusLimits = {
   executedKeysMax: 16_384,
   viewsAheadMax: 64,
   heldBlocksBytesMax: 64 * 1024 * 1024,
+  unsyncedBytesMax: 16 * 1024 * 1024,
   rangeBytesMax: 1024 * 1024,
 }
 

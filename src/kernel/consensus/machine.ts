@@ -50,8 +50,9 @@
  */
 import { learn, onCertificate } from './certificates.ts'
 import { onCheckpoint, onCheckpointVote, onSnapshot, onTransferred } from './checkpoint.ts'
-import { onBlock, onFetch, onFetchLink, onLacking, onRange, tryCommit } from './commit.ts'
+import { onBlock, onRange, tryCommit } from './commit.ts'
 import { onExpiry } from './expiries.ts'
+import { onFetch, onFetchLink, onLacking } from './fetch.ts'
 import { onPropose, propose, tryVote } from './propose.ts'
 import { onAsk, onLinkUp, onStatus } from './recovery.ts'
 import { type Machine, ownVotesDurable } from './state.ts'
@@ -78,6 +79,9 @@ function take(machine: Machine, input: Input): void {
       return
     case 'durable':
       ownVotesDurable(machine, input.ownVote)
+      return
+    case 'disk':
+      machine.diskIsBehind = input.isBehind
       return
     case 'message':
       onMessage(machine, input.from, input.message)

@@ -12,6 +12,7 @@ const commitsUnderWayMax = 2
 
 type Batch = {
   readonly writes: JournalWrite[]
+  bytes: number
   /** Number of the youngest own vote in it; 0 when it has none. */
   ownVote: number
   readonly heights: number[]
@@ -19,7 +20,9 @@ type Batch = {
   readonly tasks: (() => void)[]
 }
 
-const newBatch = (): Batch => ({ writes: [], ownVote: 0, heights: [], tasks: [] })
+const newBatch = (): Batch => ({ writes: [], bytes: 0, ownVote: 0, heights: [], tasks: [] })
+
+const bytesOf = (write: JournalWrite): number => (write.kind === 'put' ? write.value.length : 0)
 
 export type OutboxEvents = {
   /** A commit is durable, with own votes up to `ownVote` and these executed heights, in order. */
@@ -32,6 +35,7 @@ export class Outbox {
   readonly #events: OutboxEvents
   #open = newBatch()
   #underWay = 0
+  #unsyncedBytes = 0
   #durableVote = 0
   #waiting: { readonly after: number; readonly leave: () => void }[] = []
   #last: Promise<void> = Promise.resolve()
@@ -42,8 +46,17 @@ export class Outbox {
     this.#events = events
   }
 
+  /** Bytes that are not on the disk yet. */
+  get unsyncedBytes(): number {
+    return this.#unsyncedBytes
+  }
+
   write(writes: readonly JournalWrite[], ownVote = 0): void {
-    for (const one of writes) this.#open.writes.push(one)
+    for (const one of writes) {
+      this.#open.writes.push(one)
+      this.#open.bytes += bytesOf(one)
+      this.#unsyncedBytes += bytesOf(one)
+    }
     this.#open.ownVote = Math.max(this.#open.ownVote, ownVote)
   }
 
@@ -80,6 +93,7 @@ export class Outbox {
 
   #done(batch: Batch): void {
     this.#underWay--
+    this.#unsyncedBytes -= batch.bytes
     if (this.#closed) return
     this.#durableVote = Math.max(this.#durableVote, batch.ownVote)
     const ready = this.#waiting.filter((one) => one.after <= this.#durableVote)

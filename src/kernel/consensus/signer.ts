@@ -28,7 +28,7 @@ export class VoteSigner {
   #floorView = 0
   /** Highest view with a notarization or nullification of ours: older ones are behind us. */
   #currentView = 0
-  #checkpointHeight = 0
+  #vouchedHeight = 0
   #muted = false
   readonly #unguarded: boolean
 
@@ -80,11 +80,16 @@ export class VoteSigner {
     if (kind === 'notarize') assert(given?.nullify === undefined, `notarize after nullify: ${view}`)
   }
 
+  /** The newest height that was vouched for. */
+  get vouchedHeight(): number {
+    return this.#vouchedHeight
+  }
+
   /** Vouch for a state of ours; at most once for a height, and never for an older one after it. */
   checkpoint(checkpoint: Checkpoint): CheckpointVote {
     assert(!this.#muted, 'a member without memory vouches for nothing')
-    assert(checkpoint.height > this.#checkpointHeight, 'checkpoints go forward')
-    this.#checkpointHeight = checkpoint.height
+    assert(checkpoint.height > this.#vouchedHeight, 'checkpoints go forward')
+    this.#vouchedHeight = checkpoint.height
     const bytes = checkpointBytes(this.#context, checkpoint)
     return { ...checkpoint, signer: this.#self, signature: this.#sign(bytes) }
   }

@@ -48,6 +48,8 @@ export type Held = {
   readonly block: Block
   /** True once a `haveBlock` was written. */
   stored: boolean
+  /** It was asked for: such blocks have a bound of their own. */
+  fetched: boolean
   /** Keys of its items, once they were found valid. */
   keys: readonly string[] | undefined
 }
@@ -96,7 +98,9 @@ export type Machine = {
   view: number
   readonly rounds: Map<number, Round>
   readonly held: Map<Digest, Held>
+  /** Of those that came as proposals, and of those that were asked for. */
   heldBytes: number
+  fetchedBytes: number
   /** Highest finalization known. View 0 is the genesis, which has no certificate. */
   final: { view: number; digest: Digest; certificate: Certificate | undefined }
   /** Its height is below the base's while the state of the epoch's begin is still to be fetched. */
@@ -126,8 +130,13 @@ export type Machine = {
     readonly pauseMs: number
   }
   fetch: Fetch | undefined
-  /** Who served last: asked first the next time. */
-  fetchedFrom: MemberIndex | undefined
+  /** Whose last answer to a fetch was of much use: asked first the next time. */
+  helper: MemberIndex | undefined
+  /** Questions so far, and which of them went to each member last. */
+  fetchTurn: number
+  readonly askedTurns: number[]
+  /** So much waits for the disk that nothing is executed. */
+  diskIsBehind: boolean
   /** The walk to the final block is worth another try. */
   commitWanted: boolean
   prunedView: number
@@ -207,6 +216,7 @@ export function createMachine(
     rounds: new Map(),
     held: new Map(),
     heldBytes: 0,
+    fetchedBytes: 0,
     final: { view: 0, digest: genesis, certificate: undefined },
     // A member that came without anything to a later epoch has still to get its beginning.
     executed: restored.executed ?? { height: 0, view: 0, digest: genesis },
@@ -223,7 +233,10 @@ export function createMachine(
     formed: [],
     expiry: { atMs: undefined, notBeforeMs: 0, pauseMs: 0 },
     fetch: undefined,
-    fetchedFrom: undefined,
+    helper: undefined,
+    fetchTurn: 0,
+    askedTurns: new Array<number>(memberCount).fill(0),
+    diskIsBehind: false,
     commitWanted: true,
     prunedView: 0,
     muted: restored.muted,
@@ -257,7 +270,7 @@ function restore(machine: Machine, restored: Restored): void {
   }
   for (const block of restored.blocks) {
     if (block.header.view <= machine.executed.view) continue
-    machine.held.set(block.digest, { block, stored: true, keys: undefined })
+    machine.held.set(block.digest, { block, stored: true, fetched: false, keys: undefined })
     machine.heldBytes += block.payload.bytes.length
   }
   for (const vote of restored.votes) {
@@ -381,18 +394,40 @@ export function forgetSettled(machine: Machine): void {
 /** Hold a block in memory until it is executed. */
 export function hold(machine: Machine, block: Block): Held {
   const known = machine.held.get(block.digest)
-  if (known !== undefined) return known
-  const held: Held = { block, stored: false, keys: undefined }
+  if (known?.fetched === false) return known
+  if (known !== undefined) release(machine, block.digest)
+  const held: Held = known ?? { block, stored: false, fetched: false, keys: undefined }
+  held.fetched = false
   machine.held.set(block.digest, held)
   machine.heldBytes += block.payload.bytes.length
   return held
+}
+
+/** What a fetched block takes beside its payload, about: chains of empty blocks are long, too. */
+const blockOverheadBytes = 1_024
+const fetchedBytesOf = (block: Block): number => block.payload.bytes.length + blockOverheadBytes
+
+/** The same for a block that was asked for; false without room for it. */
+export function holdFetched(machine: Machine, block: Block): boolean {
+  if (machine.held.has(block.digest)) return true
+  const bytes = machine.fetchedBytes + fetchedBytesOf(block)
+  if (bytes > machine.setup.limits.heldBlocksBytesMax + blockOverheadBytes) return false
+  machine.held.set(block.digest, { block, stored: false, fetched: true, keys: undefined })
+  machine.fetchedBytes = bytes
+  return true
+}
+
+/** Forget all blocks that were asked for. */
+export function releaseFetched(machine: Machine): void {
+  for (const [digest, { fetched }] of machine.held) if (fetched) release(machine, digest)
 }
 
 export function release(machine: Machine, digest: Digest): void {
   const held = machine.held.get(digest)
   if (held === undefined) return
   machine.held.delete(digest)
-  machine.heldBytes -= held.block.payload.bytes.length
+  if (held.fetched) machine.fetchedBytes -= fetchedBytesOf(held.block)
+  else machine.heldBytes -= held.block.payload.bytes.length
 }
 
 /**
@@ -419,4 +454,13 @@ export function admit(machine: Machine, item: Uint8Array): boolean {
   if (!application.isValid(item)) return false
   const client = application.clientOf(item)
   return machine.pool.add(application.keyOf(item), { item, hash, client })
+}
+
+/** A block behind the end of its epoch is not executed: its items wait again. */
+export function takeBack({ pool, setup }: Machine, block: Block): void {
+  for (const item of block.payload.items) {
+    const hash = toHex(setup.crypto.sha256(item))
+    const client = setup.application.clientOf(item)
+    pool.takeBack(setup.application.keyOf(item), { item: item.slice(), hash, client })
+  }
 }

@@ -12,8 +12,8 @@
  */
 
 import { relayFinal } from './certificates.ts'
-import { onFetchTimer } from './commit.ts'
 import { armExpiry } from './expiries.ts'
+import { onFetchTimer } from './fetch.ts'
 import { byzBound } from './quorum.ts'
 import { retry } from './recovery.ts'
 import { deltaMs, emit, hasWork, leaderOf, type Machine } from './state.ts'

@@ -187,6 +187,8 @@ export type Input =
   | { readonly kind: 'expiry'; readonly atMs: number | undefined }
   /** Own votes up to this number are on the disk. */
   | { readonly kind: 'durable'; readonly ownVote: number }
+  /** More waits for the disk than should, or no longer. */
+  | { readonly kind: 'disk'; readonly isBehind: boolean }
   | { readonly kind: 'message'; readonly from: MemberIndex; readonly message: Message }
   | { readonly kind: 'linkUp'; readonly peer: MemberIndex }
   | { readonly kind: 'linkDown'; readonly peer: MemberIndex }

@@ -336,8 +336,10 @@ export class Member implements Application {
     this.#snapshots.onStable(height)
   }
 
-  async fetchState(wanted: Snapshot & WantedState): Promise<FetchedState | undefined> {
-    const { signal } = this.#closing
+  async fetchState(
+    wanted: Snapshot & WantedState & { readonly signal: AbortSignal },
+  ): Promise<FetchedState | undefined> {
+    const signal = AbortSignal.any([this.#closing.signal, wanted.signal])
     const fetched = await this.#fetcher?.({ snapshots: this.#snapshots, signal }, wanted)
     if (fetched === undefined || signal.aborted) return undefined
     const { digest, height, state: name, view } = wanted

@@ -1,4 +1,5 @@
 /** All kinds of lying members of a consensus group, by name. */
+import { Dripper } from './dripper.ts'
 import { Equivocator } from './equivocator.ts'
 import { Flooder } from './flooder.ts'
 import { Forger } from './forger.ts'
@@ -17,6 +18,7 @@ const makers = {
   nuller: (parts: LiarParts): LyingMember => new Nuller(parts),
   forger: (parts: LiarParts): LyingMember => new Forger(parts),
   replayer: (parts: LiarParts): LyingMember => new Replayer(parts),
+  dripper: (parts: LiarParts): LyingMember => new Dripper(parts),
   flooder: (parts: LiarParts): LyingMember => new Flooder(parts),
 } as const
 

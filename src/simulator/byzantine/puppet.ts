@@ -110,6 +110,11 @@ export abstract class PuppetMaster implements LyingMember {
   /** A message as it arrives. */
   protected heard(_message: IncomingMessage): void {}
 
+  /** Act once, in a while. */
+  protected later(delayMs: number, act: () => void): void {
+    this.#process?.after(delayMs, act, 'nag')
+  }
+
   /** Act at such intervals until the end. */
   protected every(range: Range, act: () => void): void {
     const again = (): void => {
