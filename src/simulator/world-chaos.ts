@@ -22,7 +22,15 @@ import { SimRandom } from './sim-random.ts'
 import type { TraceListener } from './trace.ts'
 import { SimWorld } from './world.ts'
 import { WorldBounds } from './world-bounds.ts'
-import { folderPath, logPath, namesFolderPath, WorldClient } from './world-clients.ts'
+import {
+  cellsMade,
+  cellsPath,
+  emptyCells,
+  folderPath,
+  logPath,
+  namesFolderPath,
+  WorldClient,
+} from './world-clients.ts'
 import {
   drawMemberLimits,
   drawWorldFaults,
@@ -60,6 +68,8 @@ export type ChaosOptions = {
   readonly clientCount?: number
   readonly operationCount?: number
   readonly fileCount?: number
+  /** Applications do nothing but write cells in place. */
+  readonly cellsOnly?: boolean
   readonly onTrace?: TraceListener
 }
 
@@ -139,6 +149,7 @@ export class WorldChaos {
         contentBytesMax,
         pauseMsMax,
         deadlineMs: requestDeadlineMs,
+        cellsOnly: options.cellsOnly ?? false,
         isTrusted: (n) => !world.liars.has(n),
         canary: world.secrets.canary,
       })
@@ -223,13 +234,21 @@ export class WorldChaos {
   async #make(): Promise<void> {
     const [first] = this.#correct
     if (first === undefined) throw this.#broken('no Processor is correct')
-    for (const path of [folderPath, namesFolderPath, logPath]) {
-      const body = new Uint8Array(0)
+    const none = new Uint8Array(0)
+    for (const [path, body] of [
+      ...([
+        [folderPath, none],
+        [namesFolderPath, none],
+        [logPath, none],
+      ] as const),
+      [cellsPath, emptyCells] as const,
+    ]) {
       const reply = await this.world.call(first.n, { method: 'PUT', path, body })
       if (reply.status !== 201) {
         throw this.#broken(`${path} is not made: ${reply.status} ${fromUtf8(reply.body)}`)
       }
     }
+    this.#histories.files.push(...cellsMade)
   }
 
   get #correct(): readonly SimProcessor[] {

@@ -1,11 +1,11 @@
 /**
  * Applications of a simulated world: each writes, swaps, removes and reads whole files, appends to
- * one log, and makes, renames and removes names in one directory, through one Processor or another,
- * and writes down what it was told.
+ * one log, writes cells of one file in place, and makes, renames and removes names in one
+ * directory, through one Processor or another, and writes down what it was told.
  */
-import { fromUtf8, utf8 } from '../base/bytes.ts'
+import { concat, fromUtf8, utf8 } from '../base/bytes.ts'
 import type { DirectoryInput, DirectoryOutput } from './linear-directory.ts'
-import type { FileInput, FileOutput } from './linear-file.ts'
+import type { FileCall, FileInput, FileOutput } from './linear-file.ts'
 import type { LogOutput } from './linear-log.ts'
 import type { Call } from './linearizability.ts'
 import type { SimRandom } from './sim-random.ts'
@@ -24,6 +24,8 @@ export type ClientOptions = {
   /** How long one request may take, in virtual time. */
   readonly deadlineMs: number
   readonly isTrusted: (n: number) => boolean
+  /** Nothing but cells. */
+  readonly cellsOnly?: boolean
   /** A word that stands in all that it writes and names; see `world-secrets.ts`. */
   readonly canary: string
 }
@@ -33,6 +35,18 @@ const folder = '/public/w'
 /** The file to which all append. */
 export const logPath = `${filesPath}${folder}/log`
 export const folderPath = `${filesPath}${folder}?kind=directory`
+/** The file whose cells are written in place, side by side in one block. */
+export const cellsPath = `${filesPath}${folder}/cells`
+const cellCount = 4
+const cellNames = Array.from({ length: cellCount }, (_, index) => `cell-${index}`)
+const emptyCell = '-'
+export const emptyCells = concat(cellNames.map(() => recordOf(emptyCell)))
+/** What the histories of cells begin with. */
+export const cellsMade: readonly FileCall[] = cellNames.map((file) => ({
+  input: { kind: 'put', file, value: emptyCell },
+  output: { kind: 'done' },
+  ...{ startedAt: 0, endedAt: 0, by: 'maker' },
+}))
 /** The directory in which names come and go. */
 export const namesPath = `${folder}/d`
 export const namesFolderPath = `${filesPath}${namesPath}?kind=directory`
@@ -59,21 +73,28 @@ export class WorldClient {
 
   /** Do everything, one after the other. */
   async run(): Promise<void> {
-    const { random, operationCount, fileCount, pauseMsMax } = this.#options
+    const { random, operationCount, pauseMsMax, cellsOnly = false } = this.#options
     while (this.#operation < operationCount) {
       this.#operation++
-      const file = random.below(fileCount)
-      const kind = random.unit()
-      if (kind < 0.28) await this.readFile(file)
-      else if (kind < 0.46) await this.#write(file)
-      else if (kind < 0.56) await this.#swap(file)
-      else if (kind < 0.6) await this.#delete(file)
-      else if (kind < 0.76) await this.#append()
-      else if (kind < 0.79) await this.readLog()
-      else await this.#name()
+      if (cellsOnly) await this.#cell()
+      else await this.#one()
       await this.#asking.pause(random.between({ min: 0, max: pauseMsMax }))
     }
     this.isDone = true
+  }
+
+  async #one(): Promise<void> {
+    const { random, fileCount } = this.#options
+    const file = random.below(fileCount)
+    const kind = random.unit()
+    if (kind < 0.24) await this.readFile(file)
+    else if (kind < 0.41) await this.#write(file)
+    else if (kind < 0.5) await this.#swap(file)
+    else if (kind < 0.54) await this.#delete(file)
+    else if (kind < 0.68) await this.#append()
+    else if (kind < 0.71) await this.readLog()
+    else if (kind < 0.81) await this.#cell()
+    else await this.#name()
   }
 
   get #value(): string {
@@ -201,6 +222,41 @@ export class WorldClient {
     return true
   }
 
+  // The cells
+
+  /** Write one in place, or read all. */
+  async #cell(): Promise<void> {
+    const { random } = this.#options
+    if (random.happens(0.3)) {
+      await this.readCells()
+      return
+    }
+    const cell = random.below(cellCount)
+    const value = this.#value
+    const startedAt = this.#asking.nowMs
+    const path = `${cellsPath}?at=${cell * recordBytes}`
+    const request = { method: 'PATCH', path, body: recordOf(value) }
+    const { outcome } = await this.#asking.change(value, request)
+    const input = { kind: 'put', file: `cell-${cell}`, value } as const
+    this.#noteFile(input, { startedAt, outcome, output: { kind: 'done' } })
+  }
+
+  /** Read all of them, through Processor `n` if given. True when there was an answer. */
+  async readCells(n?: number): Promise<boolean> {
+    const startedAt = this.#asking.nowMs
+    const { outcome, reply } = await this.#asking.read({ method: 'GET', path: cellsPath }, n)
+    if (outcome === 'absent') this.#asking.fault('the cells are gone')
+    if (outcome !== 'done') return false
+    const values = recordsIn(reply.body)
+    if (values?.length !== cellCount) this.#asking.fault('the cells are not whole')
+    for (const [index, value] of (values ?? []).entries()) {
+      const input = { kind: 'get', file: `cell-${index}` } as const
+      const output = { kind: 'done', value } as const
+      this.#histories.files.push({ input, output, ...this.#noted(startedAt) })
+    }
+    return true
+  }
+
   // The directory
 
   #namePath(name: string): string {
@@ -285,7 +341,7 @@ export class WorldClient {
     const { fileCount } = this.#options
     for (let file = 0; file < fileCount; file++) if (!(await this.readFile(file, n))) return false
     for (const name of names) if (!(await this.look(name, n))) return false
-    return (await this.readLog(n)) && (await this.list(n))
+    return (await this.readLog(n)) && (await this.readCells(n)) && (await this.list(n))
   }
 }
 

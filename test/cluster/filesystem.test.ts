@@ -202,6 +202,31 @@ test('bad input: two writers of one file: one content wins whole, both succeed',
   assert.equal([...tail].sort().join(''), 'abcdefghijkl', 'each append is there once')
 })
 
+test('C16 C24: writers side by side in one block, and whoever cuts there, undo nobody', async () => {
+  const world = await localWorld(14)
+  const { filesystem, context } = world
+  const place = '/public/cells'
+  await put(world, place, bytesOf('.'.repeat(12)), { blockBytes: 4_096 })
+  const patchAt = (at: number): Promise<unknown> =>
+    filesystem.patch(place, streamOf(bytesOf(String(at))), { at }, context())
+  await Promise.all([0, 3, 6, 9].map(patchAt))
+  assert.equal((await get(world, place)).toString(), '0..3..6..9..')
+  // Whichever of the two is done first, a little earlier or later.
+  for (let turns = 0; turns < 60; turns += 3) {
+    await put(world, place, bytesOf('.'.repeat(12)), { blockBytes: 4_096 })
+    const later = async (work: () => Promise<unknown>): Promise<void> => {
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      await work()
+    }
+    const cutAt = (size: number): Promise<unknown> =>
+      filesystem.truncate(place, size, {}, context())
+    await Promise.all([later(() => patchAt(1)), cutAt(8), patchAt(4)])
+    assert.equal((await get(world, place)).toString(), '.1..4...', `${turns} turns`)
+    await Promise.all([later(() => cutAt(6)), patchAt(3)])
+    assert.equal((await get(world, place)).toString(), '.1.34.', `${turns} turns`)
+  }
+})
+
 test('many writers of one new file at once: each succeeds, one content stands whole', async () => {
   const world = await localWorld(12)
   const contents = Array.from({ length: 24 }, (_, index) => bytesOf(`content ${index}`))

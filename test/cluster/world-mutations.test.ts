@@ -24,6 +24,18 @@ type Scenario = Partial<ChaosOptions> & {
 const slow = { ...noWorldFaults, weather: { ...calmWeather, delayMs: { min: 5, max: 300 } } }
 const cut = { ...noWorldFaults, weather: { ...calmWeather, cutChance: 0.01 }, crashEveryMs: 300 }
 
+/** The same rule, seen by writers of cells of one block. */
+const cells: Scenario = {
+  first: 1,
+  count: 6,
+  sees: /files: not linearizable: .*cell-/s,
+  liars: [],
+  faults: slow,
+  clientCount: 6,
+  operationCount: 6,
+  cellsOnly: true,
+}
+
 const scenarios: Readonly<Record<WorldMutation, Scenario>> = {
   'receipts-unchecked': {
     first: 2,
@@ -83,9 +95,19 @@ async function faultOf(seed: number, options: Partial<ChaosOptions>): Promise<st
   }
 }
 
-for (const [name, { first, count, sees, ...options }] of Object.entries(scenarios)) {
-  test(`a broken rule is seen within ${count} seeds: ${name}`, async () => {
-    const mutation = name as WorldMutation
+const named = Object.entries(scenarios).map(([mutation, scenario]) => ({
+  title: mutation,
+  mutation: mutation as WorldMutation,
+  scenario,
+}))
+const all = [
+  ...named,
+  { title: 'conflicts-ignored, in cells', mutation: 'conflicts-ignored' as const, scenario: cells },
+]
+
+for (const { title, mutation, scenario } of all) {
+  const { first, count, sees, ...options } = scenario
+  test(`a broken rule is seen within ${count} seeds: ${title}`, async () => {
     let found: { readonly seed: number; readonly fault: string } | undefined
     for (let seed = first; seed < first + count && found === undefined; seed++) {
       const fault = await faultOf(seed, { ...options, mutation })
