@@ -4,9 +4,9 @@
  * or `JSON.parse` mean for the rest. Loaded by Node's `--import`, so in every thread too.
  *
  * Node's own `--frozen-intrinsics` does the same, but makes `constructor` of all prototypes an
- * accessor, and V8 then takes the slow path for `map`, `slice`, spreads and awaiting (20 to 60 times
- * as long, docs/performance.md). Here only those prototypes get accessors that programs commonly
- * shadow by assignment: of objects, functions and errors.
+ * accessor, and V8 then takes the slow path for `map`, `slice`, spreads and awaiting: 20 to 60
+ * times as long (docs/performance.md). Here only those prototypes get accessors that programs
+ * commonly shadow by assignment: of objects, functions and errors.
  */
 
 /** The globals of ECMAScript, and the engine's own, without those that are plain values. */

@@ -38,7 +38,7 @@ export class MemoryWatch {
     // A range that was fetched comes beyond the limit.
     const heldMax = limits.heldBlocksBytesMax + limits.rangeBytesMax + limits.payloadBytesMax
     const fetchedMax = limits.heldBlocksBytesMax + fetchedOverheadBytes
-    // What was held when the disk fell behind is executed, and stored as a block and as its effects.
+    // What was held when the disk fell behind is executed: stored as blocks and what they do.
     const unsyncedMax = limits.unsyncedBytesMax + unsyncedPerHeld * (heldMax + fetchedMax)
     this.#holds(node, { what: 'items', count: pendingItemCount, max: limits.poolCountMax })
     const { gauges } = node

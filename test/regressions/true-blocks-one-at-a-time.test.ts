@@ -114,7 +114,7 @@ test('C96: a liar that answers with a block at a time gets no more questions tha
   assert(ofLiar <= 2, `${ofLiar} questions to the liar, ${ofOthers} to the others`)
 })
 
-test('C98: nobody but liars: what is fetched on the way back has a bound, and votes go on', () => {
+test('C106: nobody but liars: what is fetched on the way back has a bound, and votes go on', () => {
   const one = behind()
   const max = limits.heldBlocksBytesMax + 1_024
   let mostBlocks = 0
@@ -136,7 +136,7 @@ test('C98: nobody but liars: what is fetched on the way back has a bound, and vo
   assert.deepEqual(one.votes(), [`notarize ${length + 1}`])
 })
 
-test('C98: a chain of empty blocks has a bound on the way back, too', () => {
+test('C106: a chain of empty blocks has a bound on the way back, too', () => {
   const empty: Block[] = []
   for (let view = 1; view <= length; view++) {
     const parent = empty.at(-1)

@@ -383,7 +383,7 @@ async function fill(
   await journal.close()
 }
 
-test('C98: a disk that is far slower than the log costs a member votes, not its memory', async () => {
+test('C106: a disk that is far slower than the log costs a member votes, not its memory', async () => {
   const world = new World(4)
   const itemBytes = 30_000
   world.limits = {

@@ -9,7 +9,7 @@ import { Demerits } from './reports.ts'
 
 const group = new Group(4)
 
-test('C98: a flood of what no correct member sends is one line of the log a minute', () => {
+test('C106: a flood of what no correct member sends is one line of the log a minute', () => {
   let nowMs = 0
   const clock: Clock = { monotonicMs: () => nowMs, wallMs: () => 0, after: () => () => undefined }
   const lines: LogFields[] = []
