@@ -3,7 +3,6 @@
  * `--help` and docs/faults.md.
  */
 import { appendFileSync } from 'node:fs'
-import { messageOf } from '../src/base/error.ts'
 import { whyNoSmallDisk } from './faults/small-disk.ts'
 import { Soak, type SoakVerdict } from './faults/soak.ts'
 import {
@@ -26,10 +25,13 @@ give, all have caught up, nobody is accused who did nothing, nothing was overhea
   --seed N     which troubles, in which order (default: drawn, and printed)
   --nodes N    Processors: 4 (default) or 7
   --data DIR   use this folder, which must be empty or not there (default: a temporary one)
-  --keep       leave there what was made, to look at; it is always left when something was wrong
+  --keep       leave there what was made, to look at; it is always left when something was wrong,
+               or when the soak is interrupted
   --help       this
 
-Exit codes: 0 all promises kept, 1 one was broken, 2 wrong use, 130 interrupted.`
+Ctrl-C ends it in order, and tells what was found until then.
+
+Exit codes: 0 all promises kept, 1 one was broken, 2 wrong use, 130 interrupted before a verdict.`
 
 const exitBroken = 1
 const exitUsage = 2
@@ -77,18 +79,18 @@ async function soakIn(made: SoakFolder, options: SoakArguments): Promise<number>
     hasSmallDisk: noDisk === undefined,
     signal: interrupt.signal,
   })
-  const verdict = await soak.run().catch((error: unknown): SoakVerdict => {
-    return { faults: [messageOf(error)], summary: [] }
-  })
+  const verdict = await soak.run()
   const isInterrupted = interrupt.signal.aborted
-  const isBroken = verdict.faults.length > 0 && !isInterrupted
-  await soak.close(isBroken || keep)
-  if (!isInterrupted) tellVerdict(verdict, tell)
-  if (isBroken || keep) tell(`everything is left in ${made.folder}`)
-  else made.remove()
+  const isBroken = verdict.faults.length > 0
+  const isLeft = isBroken || isInterrupted || keep
+  await soak.close(isLeft)
+  if (isInterrupted && !isBroken) tell('interrupted, not judged')
+  else tellVerdict(verdict, tell)
+  if (isLeft) tell(`everything is left in ${made.folder}`)
   if (isBroken)
     tell(`again: npm run soak -- --minutes ${minutes} --seed ${seed} --nodes ${nodeCount}`)
-  return isInterrupted ? exitInterrupted : isBroken ? exitBroken : 0
+  if (!isLeft) made.remove()
+  return isBroken ? exitBroken : isInterrupted ? exitInterrupted : 0
 }
 
 function tellVerdict({ faults, summary }: SoakVerdict, tell: (line: string) => void): void {

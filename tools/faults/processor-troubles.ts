@@ -33,6 +33,7 @@ const layer = 'processors'
 async function restart(scene: Scene, n: number, program?: string): Promise<void> {
   const processor = scene.faulty.at(n)
   if (processor.isRunning) await processor.kill()
+  if (scene.signal.aborted) return
   await processor.start(program === undefined ? {} : { program: programOf(program) })
 }
 
@@ -145,11 +146,11 @@ const strangers: Trouble = {
   name: 'spoken to by strangers',
   fault: 7,
   weight: 1,
-  begin: async ({ faulty }, victims) => {
+  begin: async ({ faulty, signal }, victims) => {
     const noise = Array.from({ length: 20 }, () => randomBytes(300))
     const speaking = victims.flatMap((n) => {
       const { linkAddress } = faulty.at(n)
-      return [speak(linkAddress, noise), speakFrames(linkAddress, noise)]
+      return [speak(linkAddress, noise, signal), speakFrames(linkAddress, noise, signal)]
     })
     return async () => {
       await Promise.all(speaking)
@@ -180,14 +181,15 @@ const spoiledJournal: Trouble = {
   fault: 9,
   weight: 1,
   on: 'disk-victim',
-  begin: async ({ faulty, random }, [n = 0]) => {
+  begin: async ({ faulty, random, signal }, [n = 0]) => {
     const processor = faulty.at(n)
     await processor.kill()
     spoilJournal(join(processor.folder, 'journal'), random)
     return async () => {
       await processor.start()
       // Until the others have readmitted it, it is one of those that may be bad.
-      await until(`Processor ${n} votes again`, votesAgainMsMax, async () => {
+      const limit = { deadlineMs: votesAgainMsMax, signal }
+      await until(`Processor ${n} votes again`, limit, async () => {
         return (await processor.status()).group.votes
       })
     }

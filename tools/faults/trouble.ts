@@ -14,6 +14,8 @@ export type Scene = {
   readonly diskVictim: number
   readonly disk: SmallDisk | undefined
   readonly say: (line: string) => void
+  /** Ends all waiting. */
+  readonly signal: AbortSignal
 }
 
 export type Trouble = {

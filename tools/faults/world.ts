@@ -9,6 +9,8 @@ export type FaultWorldOptions = Pick<WiresOptions, 'seed' | 'onBytes'> & {
   /** Made if it is not there; must be empty. */
   readonly folder: string
   readonly nodeCount?: number
+  /** Ends all waiting. */
+  readonly signal?: AbortSignal
 }
 
 const wholeMsMax = 120_000
@@ -25,9 +27,12 @@ export class FaultWorld {
   readonly world: TourWorld
   readonly wires: Wires
 
-  private constructor(world: TourWorld, wires: Wires) {
+  readonly #signal: AbortSignal | undefined
+
+  private constructor(world: TourWorld, wires: Wires, signal: AbortSignal | undefined) {
     this.world = world
     this.wires = wires
+    this.#signal = signal
   }
 
   /** Nothing runs yet but the proxies. */
@@ -35,7 +40,7 @@ export class FaultWorld {
     const { folder, nodeCount = 4 } = options
     const world = await makeTourWorld({ folder, nodeCount })
     const wires = await Wires.open({ ...options, worldFolder: folder })
-    return new FaultWorld(world, wires)
+    return new FaultWorld(world, wires, options.signal)
   }
 
   at(n: number): TourProcessor {
@@ -44,7 +49,7 @@ export class FaultWorld {
 
   /** Start those that do not run; resolves when each has a link to each. */
   start(): Promise<void> {
-    return this.world.start()
+    return this.world.start(this.#signal === undefined ? {} : { signal: this.#signal })
   }
 
   /**
@@ -56,10 +61,11 @@ export class FaultWorld {
     const { running } = this.world
     const all = async (what: string, isSo: (status: Status) => boolean): Promise<void> => {
       let last: readonly Status[] = []
-      await until(what, wholeMsMax, async () => {
+      await until(what, { deadlineMs: wholeMsMax, signal: this.#signal }, async () => {
         last = await statuses(running)
         return last.every(isSo)
       }).catch((error: unknown) => {
+        this.#signal?.throwIfAborted()
         throw new Error(`${messageOf(error)}; ${last.map(stateOf).join('; ')}`)
       })
     }
