@@ -32,7 +32,7 @@ const layer = 'processors'
 /** Another program in its place, or its own again. */
 async function restart(scene: Scene, n: number, program?: string): Promise<void> {
   const processor = scene.faulty.at(n)
-  if (processor.isRunning) await processor.kill()
+  if (processor.isRunning) await scene.faulty.kill(n)
   if (scene.signal.aborted) return
   await processor.start(program === undefined ? {} : { program: programOf(program) })
 }
@@ -42,7 +42,7 @@ const killed: Trouble = {
   fault: 1,
   weight: 4,
   begin: async ({ faulty }, victims) => {
-    await Promise.all(victims.map((n) => faulty.at(n).kill()))
+    await Promise.all(victims.map((n) => faulty.kill(n)))
     return async () => {
       await Promise.all(victims.map((n) => faulty.at(n).start()))
     }
@@ -54,7 +54,7 @@ const powerCut: Trouble = {
   fault: 1,
   weight: 1,
   begin: async ({ faulty }) => {
-    await faulty.world.killAll()
+    await faulty.killAll()
     return async () => {
       await Promise.all(faulty.world.processors.map((processor) => processor.start()))
     }
@@ -164,6 +164,7 @@ const spoiledBlocks: Trouble = {
   weight: 2,
   on: 'disk-victim',
   begin: async ({ faulty, random }, [n = 0]) => {
+    faulty.accusations.damaged.add(n)
     const files = random.shuffled(blockFilesOf(faulty.at(n).folder)).slice(0, spoiledFilesMax)
     for (const [index, file] of files.entries()) {
       // The Processor itself may have moved it since.
@@ -183,7 +184,7 @@ const spoiledJournal: Trouble = {
   on: 'disk-victim',
   begin: async ({ faulty, random, signal }, [n = 0]) => {
     const processor = faulty.at(n)
-    await processor.kill()
+    await faulty.kill(n)
     spoilJournal(join(processor.folder, 'journal'), random)
     return async () => {
       await processor.start()
@@ -226,7 +227,8 @@ const lying: Trouble = {
   begin: async (scene, victims) => {
     for (const n of victims) {
       scene.avoided.add(n)
-      scene.liars.add(n)
+      await scene.faulty.kill(n)
+      scene.faulty.accusations.liars.add(n)
       await restart(scene, n, 'liar')
     }
     return async () => {

@@ -105,9 +105,11 @@ export class Soak {
     this.#faulty?.wires.heal()
     const stopped = this.#workload?.stop()
     await Promise.race([stopped, pause(stopMsMax)])
-    await this.#faulty?.world.killAll()
+    await this.#faulty?.killAll()
     await stopped
-    return [...new Set([...this.#faults, ...this.#historyFaults(), ...this.#overheard()])]
+    const accused = this.#faulty?.accusations.found() ?? []
+    const found = [...this.#faults, ...this.#historyFaults(), ...accused, ...this.#overheard()]
+    return [...new Set(found)]
   }
 
   #historyFaults(): readonly string[] {
@@ -156,7 +158,7 @@ export class Soak {
     this.#workload = workload
     await workload.start()
     const { random } = { random: this.#random.fork('troubles') }
-    const scene = { faulty, random, avoided, liars: new Set<number>(), diskVictim, say }
+    const scene = { faulty, random, avoided, diskVictim, say }
     return { scene: { ...scene, disk: this.#disk, signal }, workload }
   }
 
@@ -217,13 +219,14 @@ export class Soak {
   async #tell(workload: Workload): Promise<void> {
     while (!this.#isOver) {
       await this.#rest(tellIntervalMs)
+      await this.#faulty?.look()
       const { processors } = this.#faulty?.world ?? { processors: [] }
       this.#options.say(`${workload.summary()}; ${takenText(takenBy(processors))}`)
     }
   }
 
   async #judge(scene: Scene, workload: Workload): Promise<void> {
-    const { faulty, liars } = scene
+    const { faulty } = scene
     const { say, signal } = this.#options
     const attempt = async (what: string, work: () => Promise<readonly string[]>) => {
       const startMs = performance.now()
@@ -250,7 +253,7 @@ export class Soak {
       return []
     })
     await attempt('everything is read, and the history judged', () => workload.verdict())
-    await attempt('nobody is accused who did nothing', () => faulty.accusations([...liars]))
+    await attempt('nobody is accused who did nothing', () => faulty.accused())
     this.#faults.push(...this.#overheard())
   }
 

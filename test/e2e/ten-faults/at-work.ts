@@ -65,8 +65,6 @@ export async function happened(work: AtWork, ...faults: readonly WireFault[]): P
 }
 
 export type Judgement = {
-  /** Processors that may be accused of anything. */
-  readonly liars?: readonly number[]
   /** What must have happened on the wires: without it the test shows nothing. */
   readonly faults: readonly WireFault[]
 }
@@ -75,7 +73,7 @@ export type Judgement = {
 export async function judge(
   t: TestContext,
   work: AtWork,
-  { liars, faults: expected }: Judgement,
+  { faults: expected }: Judgement,
 ): Promise<void> {
   const { faulty, workload } = work
   faulty.wires.heal()
@@ -88,5 +86,5 @@ export async function judge(
   t.diagnostic(`faults on wires: ${JSON.stringify(faulty.wires.faultCounts())}`)
   assert.deepEqual(rareOf(work, expected), [], 'faults that did not happen often enough')
   assert.deepEqual(faults, [])
-  assert.deepEqual(await faulty.accusations(liars), [])
+  assert.deepEqual(await faulty.accused(), [])
 }

@@ -32,6 +32,7 @@ test('C90: fault 9, corrupted: bits turn on all wires and in all block files of 
   })
   wires.set(wires.ways(), { corrupted: 0.008 })
   await workload.progress(15)
+  faulty.accusations.damaged.add(spoiled)
   const files = blockFilesOf(faulty.at(spoiled).folder)
   assert(files.length >= 3, 'one is altered, one renamed, one removed')
   for (const [index, file] of files.entries()) {
@@ -59,7 +60,7 @@ test('C90: fault 9, corrupted: a journal that was altered while its Processor wa
   const { faulty, workload } = work
   await workload.progress(15)
   avoided.add(spoiled)
-  await faulty.at(spoiled).kill()
+  await faulty.kill(spoiled)
   const names = spoilJournal(join(faulty.at(spoiled).folder, 'journal'), new SimRandom(99))
   assert(names.length >= 2)
   await workload.progress(10)
@@ -71,7 +72,7 @@ test('C90: fault 9, corrupted: a journal that was altered while its Processor wa
     return (await faulty.at(spoiled).status()).group.votes
   })
   // What a run has found damaged, the next one leaves.
-  await faulty.at(spoiled).kill()
+  await faulty.kill(spoiled)
   markJournal(faulty.at(spoiled).folder, new Error('found by a run'))
   await faulty.at(spoiled).start()
   assert(existsSync(join(faulty.at(spoiled).folder, 'journal-damaged-2')))
