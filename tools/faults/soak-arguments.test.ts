@@ -1,4 +1,4 @@
-// Goal: wrong use of the soak is refused before anything starts, and a folder of the user's is safe.
+// Goal: wrong use of the soak is refused before anything starts; a folder of the user's is safe.
 import assert from 'node:assert/strict'
 import {
   existsSync,
