@@ -5,34 +5,33 @@
  * only makes each message durable and sends it back.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { about, aboutText } from './about.ts'
+import {
+  type ConsensusArguments,
+  type Level,
+  parseConsensusArguments,
+  UsageError,
+} from './consensus-arguments.ts'
 import { type ConsensusLine, consensusTable, lineText } from './consensus-lines.ts'
 import { type Measured, startEcho, startGroup, startHttp } from './consensus-worlds.ts'
 import type { GroupJob } from './group-jobs.ts'
 import { fixed } from './lines.ts'
 import { cpuMsOf, type Run, runOf } from './measure.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    keep: { type: 'boolean', default: false },
-    members: { type: 'string' },
-    clients: { type: 'string' },
-    level: { type: 'string', default: 'group,http' },
-    seconds: { type: 'string' },
-    dir: { type: 'string', default: tmpdir() },
-    'no-faults': { type: 'boolean', default: false },
-    'node-flag': { type: 'string', multiple: true, default: [] as string[] },
-  },
-})
-const { quick } = options
-const numbers = (text: string): readonly number[] => text.split(',').map(Number)
-const memberCounts = numbers(options.members ?? (quick ? '4' : '4,7'))
-const clientCounts = numbers(options.clients ?? (quick ? '1,64' : '1,16,64,256'))
-const ms = Number(options.seconds ?? (quick ? 2 : 5)) * 1_000
+function argumentsOrExit(): ConsensusArguments {
+  try {
+    return parseConsensusArguments(process.argv.slice(2))
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`npm run bench -- consensus: ${error.message}\n`)
+    process.exit(2)
+  }
+}
+
+const options = argumentsOrExit()
+const { memberCounts, clientCounts, ms, nodeFlags } = options
+const facts = about()
 const faultyClients = 64
 /** Links notice a silent peer after two seconds. */
 const noticeMs = 3_500
@@ -117,11 +116,12 @@ async function silence(world: Measured): Promise<void> {
 async function lied(nodeCount: number): Promise<void> {
   const liars = Math.floor((nodeCount - 1) / 3)
   const at = join(folder, `liars-${nodeCount}`)
-  const world = await startGroup({ folder: at, nodeCount, nodeFlags: options['node-flag'], liars })
+  const world = await startGroup({ folder: at, nodeCount, nodeFlags, liars })
   try {
     await world.run({ job: 'write', clients: faultyClients, ms })
     for (const clients of [1, faultyClients])
-      await measure(world, { job: 'write', clients, stopped: 0, faulty: `${liars} lying` })
+      for (const job of ['write', 'read'] as const)
+        await measure(world, { job, clients, stopped: 0, faulty: `${liars} lying` })
   } finally {
     await world.stop()
   }
@@ -153,10 +153,9 @@ async function floor(): Promise<void> {
   }
 }
 
-const starts = { group: startGroup, http: startHttp } as const
+const starts: Readonly<Record<Level, typeof startGroup>> = { group: startGroup, http: startHttp }
 
-async function world(level: keyof typeof starts, nodeCount: number): Promise<void> {
-  const nodeFlags = options['node-flag']
+async function world(level: Level, nodeCount: number): Promise<void> {
   const at = join(folder, `${level}-${nodeCount}`)
   const measured = await starts[level]({ folder: at, nodeCount, nodeFlags, liars: 0 })
   try {
@@ -165,7 +164,7 @@ async function world(level: keyof typeof starts, nodeCount: number): Promise<voi
     for (const clients of clientCounts)
       for (const job of ['write', 'read'] as const)
         await measure(measured, { job, clients, stopped: 0 })
-    if (options['no-faults']) return
+    if (!options.faults) return
     await silence(measured)
     await killed(measured)
   } finally {
@@ -174,14 +173,13 @@ async function world(level: keyof typeof starts, nodeCount: number): Promise<voi
 }
 
 await floor()
-for (const level of options.level.split(',')) {
-  if (level !== 'group' && level !== 'http') throw new Error('a level is group or http')
+for (const level of options.levels) {
   for (const members of memberCounts) {
     await world(level, members)
-    if (level === 'group' && !options['no-faults']) await lied(members)
+    if (level === 'group' && options.faults) await lied(members)
   }
 }
-if (options.json) console.log(JSON.stringify({ lines, notes }))
-else console.log([consensusTable(lines), '', ...notes].join('\n'))
+if (options.json) console.log(JSON.stringify({ ...facts, lines, notes }))
+else console.log([aboutText(facts), '', consensusTable(lines), '', ...notes].join('\n'))
 // Only now: removing files makes creating others slow for a minute (docs/performance.md).
 if (!options.keep) rmSync(folder, { recursive: true, force: true })

@@ -2,36 +2,17 @@
  * `npm run bench`: measures a world of four Processors on this machine, and the machine's floor for
  * the same work, in one run. Absolute figures are guides; ratios within one run are evidence.
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { cpus, loadavg, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
+import { about, aboutText } from './about.ts'
 import { filesTable } from './files.ts'
 import { tableOf } from './lines.ts'
 import { profileWorld } from './profile.ts'
-
-const commitOf = (): string => {
-  try {
-    const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' })
-    const changes = execFileSync('git', ['status', '--porcelain', '--', 'src'], {
-      encoding: 'utf8',
-    })
-    return commit.trim() + (changes === '' ? '' : ' with changes')
-  } catch {
-    return 'unknown'
-  }
-}
-
-const about = (): Readonly<Record<string, string>> => ({
-  machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
-  node: process.version,
-  commit: commitOf(),
-  date: new Date().toISOString().slice(0, 10),
-  load: loadavg()[0]?.toFixed(1) ?? '0',
-})
 
 type TableOptions = {
   readonly quick?: boolean
@@ -52,8 +33,7 @@ async function table(options: TableOptions): Promise<void> {
   })
   if (options.json === true) console.log(JSON.stringify({ ...facts, lines }))
   else {
-    const { machine, node, commit, date, load } = facts
-    console.log(`\n${machine}, Node ${node}, commit ${commit}, ${date}, load ${load} before\n`)
+    console.log(`\n${aboutText(facts)}\n`)
     console.log(tableOf(lines))
   }
   // Only now: removing files makes creating others slow for a minute (docs/performance.md).

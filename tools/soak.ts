@@ -2,13 +2,16 @@
  * `npm run soak -- --minutes 10`: a real world, all kinds of faults at random, and a verdict. See
  * `--help` and docs/faults.md.
  */
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { messageOf } from '../src/base/error.ts'
+import { appendFileSync } from 'node:fs'
 import { whyNoSmallDisk } from './faults/small-disk.ts'
 import { Soak, type SoakVerdict } from './faults/soak.ts'
+import {
+  openSoakFolder,
+  parseSoakArguments,
+  type SoakArguments,
+  type SoakFolder,
+  UsageError,
+} from './faults/soak-arguments.ts'
 
 const help = `Usage: npm run soak -- [options]
 
@@ -22,72 +25,41 @@ give, all have caught up, nobody is accused who did nothing, nothing was overhea
   --seed N     which troubles, in which order (default: drawn, and printed)
   --nodes N    Processors: 4 (default) or 7
   --data DIR   use this folder, which must be empty or not there (default: a temporary one)
-  --keep       leave the folder there, to look at; it is always left when something was wrong
+  --keep       leave there what was made, to look at; it is always left when something was wrong,
+               or when the soak is interrupted
   --help       this
 
-Exit codes: 0 all promises kept, 1 one was broken, 2 wrong use, 130 interrupted.`
+Ctrl-C ends it in order, and tells what was found until then.
+
+Exit codes: 0 all promises kept, 1 one was broken, 2 wrong use, 130 interrupted before a verdict.`
 
 const exitBroken = 1
 const exitUsage = 2
 const exitInterrupted = 130
-const minutesMax = 24 * 60
-
-type Options = {
-  readonly minutes: number
-  readonly seed: number
-  readonly nodeCount: number
-  readonly data: string | undefined
-  readonly keep: boolean
-}
-
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
 }
 
-/** @throws Error with what is wrong. */
-function parseOptions(args: readonly string[]): Options | undefined {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      minutes: { type: 'string', default: '10' },
-      seed: { type: 'string' },
-      nodes: { type: 'string', default: '4' },
-      data: { type: 'string' },
-      keep: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  })
-  if (values.help) return undefined
-  const minutes = Number(values.minutes)
-  if (!(minutes > 0 && minutes <= minutesMax)) {
-    throw new Error(`--minutes is more than 0 and at most ${minutesMax}`)
-  }
-  const seed = values.seed === undefined ? Math.floor(Math.random() * 1e6) : Number(values.seed)
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new Error('--seed is a whole number')
-  if (values.nodes !== '4' && values.nodes !== '7') throw new Error('--nodes is 4 or 7')
-  const { data, keep } = values
-  return { minutes, seed, nodeCount: Number(values.nodes), data, keep }
-}
-
 async function main(args: readonly string[]): Promise<number> {
-  let options: Options | undefined
+  let options: SoakArguments | undefined
+  let folder: SoakFolder | undefined
   try {
-    options = parseOptions(args)
+    options = parseSoakArguments(args)
+    if (options !== undefined) folder = openSoakFolder(options.data)
   } catch (error) {
-    process.stderr.write(`npm run soak: ${messageOf(error)}\nTry: npm run soak -- --help\n`)
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`npm run soak: ${error.message}\nTry: npm run soak -- --help\n`)
     return exitUsage
   }
-  if (options === undefined) {
+  if (options === undefined || folder === undefined) {
     say(help)
     return 0
   }
-  return soakIn(options)
+  return soakIn(folder, options)
 }
 
-async function soakIn(options: Options): Promise<number> {
-  const { data, seed, minutes, nodeCount, keep } = options
-  const base = data ?? mkdtempSync(join(tmpdir(), 'unosys-soak-'))
-  mkdirSync(base, { recursive: true })
+async function soakIn(made: SoakFolder, options: SoakArguments): Promise<number> {
+  const { seed, minutes, nodeCount, keep } = options
   const interrupt = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => interrupt.abort())
@@ -96,29 +68,29 @@ async function soakIn(options: Options): Promise<number> {
   const tell = (line: string): void => {
     const told = `${((performance.now() - startMs) / 1_000).toFixed(1).padStart(7)} s  ${line}`
     say(told)
-    appendFileSync(join(base, 'soak.log'), `${told}\n`)
+    appendFileSync(made.log, `${told}\n`)
   }
   const noDisk = whyNoSmallDisk()
-  tell(`soak of ${nodeCount} Processors for ${minutes} minutes, seed ${seed}, in ${base}`)
+  tell(`soak of ${nodeCount} Processors for ${minutes} minutes, seed ${seed}, in ${made.folder}`)
   if (noDisk !== undefined) tell(`without full disks: ${noDisk}`)
   const soak = new Soak({
-    folder: join(base, 'world'),
+    folder: made.world,
     ...{ seed, minutes, nodeCount, say: tell },
     hasSmallDisk: noDisk === undefined,
     signal: interrupt.signal,
   })
-  const verdict = await soak.run().catch((error: unknown): SoakVerdict => {
-    return { faults: [messageOf(error)], summary: [] }
-  })
+  const verdict = await soak.run()
   const isInterrupted = interrupt.signal.aborted
-  const isBroken = verdict.faults.length > 0 && !isInterrupted
-  await soak.close(isBroken || keep)
-  if (!isInterrupted) tellVerdict(verdict, tell)
-  if (isBroken || keep) tell(`everything is left in ${base}`)
-  else rmSync(base, { recursive: true, force: true, maxRetries: 5 })
+  const isBroken = verdict.faults.length > 0
+  const isLeft = isBroken || isInterrupted || keep
+  await soak.close(isLeft)
+  if (isInterrupted && !isBroken) tell('interrupted, not judged')
+  else tellVerdict(verdict, tell)
+  if (isLeft) tell(`everything is left in ${made.folder}`)
   if (isBroken)
     tell(`again: npm run soak -- --minutes ${minutes} --seed ${seed} --nodes ${nodeCount}`)
-  return isInterrupted ? exitInterrupted : isBroken ? exitBroken : 0
+  if (!isLeft) made.remove()
+  return isBroken ? exitBroken : isInterrupted ? exitInterrupted : 0
 }
 
 function tellVerdict({ faults, summary }: SoakVerdict, tell: (line: string) => void): void {

@@ -8,7 +8,7 @@
 import type { Socket } from 'node:net'
 import type { SimRandom } from '../../src/simulator/sim-random.ts'
 import type { Cutter, Unit } from './frames.ts'
-import type { Rule } from './rule.ts'
+import type { Rule, WireFault } from './rule.ts'
 
 const waitingBytesMax = 2 * 1024 * 1024
 const keptUnitsMax = 32
@@ -40,7 +40,7 @@ export type PassageOptions = {
   /** Hears what is read, before anything happens to it. */
   readonly onBytes: (bytes: Uint8Array) => void
   /** Hears what the rule did. */
-  readonly onFault: (fault: keyof Rule) => void
+  readonly onFault: (fault: WireFault) => void
   /** The rule says that the connection breaks. */
   readonly onCut: () => void
 }
@@ -95,7 +95,7 @@ export class Passage {
   }
 
   #onUnit(unit: Unit): void {
-    const { random, memory, onCut } = this.#options
+    const { random, memory, onCut, onFault } = this.#options
     const isHead = unit.payloadAt === unit.bytes.length
     // The upgrade of a WebSocket is nobody's secret and nobody's promise: it only waits.
     if (isHead) {
@@ -106,34 +106,46 @@ export class Passage {
       onCut()
       return
     }
-    if (this.#happens('replayed')) {
+    if (this.#isDrawn('replayed')) {
       const old = memory.pick(random)
-      if (old !== undefined) this.#push(old)
+      if (old !== undefined) {
+        onFault('replayed')
+        this.#push(old)
+      }
     }
     if (this.#happens('forged')) this.#push(withPayloadMadeUp(unit, random))
     memory.keep(unit)
     if (this.#happens('lost')) return
     const passing = this.#happens('corrupted') ? withOneBitTurned(unit, random) : unit
-    if (this.#swapping === undefined && this.#happens('swapped')) {
+    if (this.#swapping === undefined && this.#isDrawn('swapped')) {
       this.#swapping = passing
       return
     }
     this.#push(passing)
     if (this.#happens('duplicated')) this.#push(passing)
-    if (this.#swapping !== undefined) this.#push(this.#swapping)
+    if (this.#swapping !== undefined) {
+      onFault('swapped')
+      this.#push(this.#swapping)
+    }
     this.#swapping = undefined
   }
 
   #happens(fault: Chance): boolean {
-    const { rule, random, onFault } = this.#options
-    if (!random.happens(rule()[fault])) return false
-    onFault(fault)
+    if (!this.#isDrawn(fault)) return false
+    this.#options.onFault(fault)
     return true
   }
 
-  #push({ bytes }: Unit): void {
+  #isDrawn(fault: Chance): boolean {
     const { rule, random } = this.#options
-    const { delayMs, jitterMs } = rule()
+    return random.happens(rule()[fault])
+  }
+
+  #push({ bytes }: Unit): void {
+    const { rule, random, onFault } = this.#options
+    const { delayMs, jitterMs, stalled } = rule()
+    if (stalled) onFault('stalled')
+    if (delayMs + jitterMs > 0) onFault('delayed')
     const last = this.#waiting.at(-1)?.dueMs ?? 0
     const wantedMs = performance.now() + delayMs + random.unit() * jitterMs
     this.#waiting.push({ bytes, dueMs: Math.max(last, wantedMs) })

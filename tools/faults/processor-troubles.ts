@@ -32,7 +32,8 @@ const layer = 'processors'
 /** Another program in its place, or its own again. */
 async function restart(scene: Scene, n: number, program?: string): Promise<void> {
   const processor = scene.faulty.at(n)
-  if (processor.isRunning) await processor.kill()
+  if (processor.isRunning) await scene.faulty.kill(n)
+  if (scene.signal.aborted) return
   await processor.start(program === undefined ? {} : { program: programOf(program) })
 }
 
@@ -41,7 +42,7 @@ const killed: Trouble = {
   fault: 1,
   weight: 4,
   begin: async ({ faulty }, victims) => {
-    await Promise.all(victims.map((n) => faulty.at(n).kill()))
+    await Promise.all(victims.map((n) => faulty.kill(n)))
     return async () => {
       await Promise.all(victims.map((n) => faulty.at(n).start()))
     }
@@ -53,7 +54,7 @@ const powerCut: Trouble = {
   fault: 1,
   weight: 1,
   begin: async ({ faulty }) => {
-    await faulty.world.killAll()
+    await faulty.killAll()
     return async () => {
       await Promise.all(faulty.world.processors.map((processor) => processor.start()))
     }
@@ -145,11 +146,11 @@ const strangers: Trouble = {
   name: 'spoken to by strangers',
   fault: 7,
   weight: 1,
-  begin: async ({ faulty }, victims) => {
+  begin: async ({ faulty, signal }, victims) => {
     const noise = Array.from({ length: 20 }, () => randomBytes(300))
     const speaking = victims.flatMap((n) => {
       const { linkAddress } = faulty.at(n)
-      return [speak(linkAddress, noise), speakFrames(linkAddress, noise)]
+      return [speak(linkAddress, noise, signal), speakFrames(linkAddress, noise, signal)]
     })
     return async () => {
       await Promise.all(speaking)
@@ -163,6 +164,7 @@ const spoiledBlocks: Trouble = {
   weight: 2,
   on: 'disk-victim',
   begin: async ({ faulty, random }, [n = 0]) => {
+    faulty.accusations.damaged.add(n)
     const files = random.shuffled(blockFilesOf(faulty.at(n).folder)).slice(0, spoiledFilesMax)
     for (const [index, file] of files.entries()) {
       // The Processor itself may have moved it since.
@@ -180,14 +182,15 @@ const spoiledJournal: Trouble = {
   fault: 9,
   weight: 1,
   on: 'disk-victim',
-  begin: async ({ faulty, random }, [n = 0]) => {
+  begin: async ({ faulty, random, signal }, [n = 0]) => {
     const processor = faulty.at(n)
-    await processor.kill()
+    await faulty.kill(n)
     spoilJournal(join(processor.folder, 'journal'), random)
     return async () => {
       await processor.start()
       // Until the others have readmitted it, it is one of those that may be bad.
-      await until(`Processor ${n} votes again`, votesAgainMsMax, async () => {
+      const limit = { deadlineMs: votesAgainMsMax, signal }
+      await until(`Processor ${n} votes again`, limit, async () => {
         return (await processor.status()).group.votes
       })
     }
@@ -224,7 +227,8 @@ const lying: Trouble = {
   begin: async (scene, victims) => {
     for (const n of victims) {
       scene.avoided.add(n)
-      scene.liars.add(n)
+      await scene.faulty.kill(n)
+      scene.faulty.accusations.liars.add(n)
       await restart(scene, n, 'liar')
     }
     return async () => {

@@ -7,7 +7,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { SimRandom } from '../../src/simulator/sim-random.ts'
 import { ChunkCutter, type Cutter, FrameCutter } from './frames.ts'
 import { Memory, Passage } from './passage.ts'
-import { calm, type Door, type Rule } from './rule.ts'
+import { calm, type Door, type Rule, type WireFault } from './rule.ts'
 
 /** `out`: from who dialled to the target. */
 export type Direction = 'out' | 'back'
@@ -42,7 +42,7 @@ export class FaultProxy {
   readonly #silent = new Set<Socket>()
   readonly #rules: Record<Direction, Rule> = { out: calm, back: calm }
   readonly #memories: Record<Direction, Memory> = { out: new Memory(), back: new Memory() }
-  readonly #faultCounts = new Map<string, number>()
+  readonly #faultCounts = new Map<WireFault, number>()
   #door: Door = 'open'
   #connectionNumber = 0
 
@@ -76,7 +76,7 @@ export class FaultProxy {
   }
 
   /** How often each fault happened. */
-  get faultCounts(): ReadonlyMap<string, number> {
+  get faultCounts(): ReadonlyMap<WireFault, number> {
     return this.#faultCounts
   }
 
@@ -95,7 +95,10 @@ export class FaultProxy {
 
   /** All connections break; what is on its way is lost. */
   cut(): void {
-    for (const crossing of [...this.#crossings]) this.#end(crossing)
+    for (const crossing of [...this.#crossings]) {
+      this.#count('cut')
+      this.#end(crossing)
+    }
   }
 
   /**
@@ -141,7 +144,7 @@ export class FaultProxy {
     await closed
   }
 
-  #count(fault: string): void {
+  #count(fault: WireFault): void {
     this.#faultCounts.set(fault, (this.#faultCounts.get(fault) ?? 0) + 1)
   }
 

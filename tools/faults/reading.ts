@@ -14,17 +14,23 @@ export type ReadingOptions = {
   readonly registers: readonly string[]
   readonly logs: readonly string[]
   readonly directories: readonly string[]
+  /** Ends it early. */
+  readonly signal: AbortSignal | undefined
 }
 
 const atOnce = 4
 const answeredMsMax = 60_000
 const retryMs = 200
 
-/** What is read stands in the history then, as every other call does. */
+/**
+ * What is read stands in the history then, as every other call does.
+ *
+ * @throws the signal's reason when it is aborted; whether the rest can be read is open then.
+ */
 export async function readEverything(options: ReadingOptions): Promise<void> {
-  const { processors, registers, logs, directories } = options
+  const { processors, history, registers, logs, directories, signal } = options
   for (const processor of processors) {
-    const reading = new Reading(options.history, processor)
+    const reading = new Reading(history, processor, signal)
     await eachOf(registers, atOnce, (path) => reading.register(path))
     await eachOf(logs, atOnce, (path) => reading.log(path))
     const listed = await eachOf(directories, atOnce, (path) => reading.directory(path))
@@ -39,9 +45,15 @@ class Reading {
   readonly #history: History
   readonly #n: number
   readonly #client: UnosysClient
+  readonly #signal: AbortSignal | undefined
 
-  constructor(history: History, processor: { readonly n: number; readonly client: UnosysClient }) {
+  constructor(
+    history: History,
+    processor: { readonly n: number; readonly client: UnosysClient },
+    signal: AbortSignal | undefined,
+  ) {
     this.#history = history
+    this.#signal = signal
     this.#n = processor.n
     this.#client = processor.client
   }
@@ -97,6 +109,7 @@ class Reading {
   > {
     const endMs = performance.now() + answeredMsMax
     for (;;) {
+      this.#signal?.throwIfAborted()
       const startedAt = performance.now()
       try {
         return { found: await ask(), startedAt, endedAt: performance.now() }

@@ -17,22 +17,30 @@ const patienceMs = 15_000
  * Send bytes as they are, one after the other, and listen until the Processor ends the connection.
  *
  * @param address `host:port`
+ * @param signal ends the stranger's patience early.
  */
-export function speak(address: string, parts: readonly Uint8Array[]): Promise<Answer> {
+export function speak(
+  address: string,
+  parts: readonly Uint8Array[],
+  signal?: AbortSignal,
+): Promise<Answer> {
   const [host = '', port] = address.split(':')
   return new Promise((resolve) => {
     const heard: Buffer[] = []
     let ended = true
     const socket = connect({ host, port: Number(port), noDelay: true })
-    const patience = setTimeout(() => {
+    const giveUp = (): void => {
       ended = false
       socket.destroy()
-    }, patienceMs)
+    }
+    const patience = setTimeout(giveUp, patienceMs)
+    signal?.addEventListener('abort', giveUp, { once: true })
     socket.on('data', (chunk: Buffer) => heard.push(chunk))
     // A connection that is reset is ended, too.
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
       clearTimeout(patience)
+      signal?.removeEventListener('abort', giveUp)
       resolve({ bytes: Buffer.concat(heard), ended })
     })
     socket.on('connect', async () => {
@@ -47,19 +55,26 @@ export function speak(address: string, parts: readonly Uint8Array[]): Promise<An
 }
 
 /** Open a WebSocket as a Processor does, and send these messages. */
-export function speakFrames(address: string, messages: readonly Uint8Array[]): Promise<Answer> {
+export function speakFrames(
+  address: string,
+  messages: readonly Uint8Array[],
+  signal?: AbortSignal,
+): Promise<Answer> {
   return new Promise((resolve) => {
     const heard: Buffer[] = []
     let ended = true
     const socket = new WebSocket(`ws://${address}${linkPath}`, { perMessageDeflate: false })
-    const patience = setTimeout(() => {
+    const giveUp = (): void => {
       ended = false
       socket.terminate()
-    }, patienceMs)
+    }
+    const patience = setTimeout(giveUp, patienceMs)
+    signal?.addEventListener('abort', giveUp, { once: true })
     socket.on('message', (data: Buffer) => heard.push(data))
     socket.on('error', () => socket.terminate())
     socket.on('close', () => {
       clearTimeout(patience)
+      signal?.removeEventListener('abort', giveUp)
       resolve({ bytes: Buffer.concat(heard), ended })
     })
     socket.on('open', () => {

@@ -52,5 +52,13 @@ export function worstOf(changes: readonly Partial<Rule>[]): Rule {
   return worst
 }
 
+/** What happens to units, connections and doors, as it is counted. */
+export type WireFault =
+  | Exclude<keyof Rule, 'delayMs' | 'jitterMs'>
+  | 'delayed'
+  | Exclude<Door, 'open'>
+  | 'overtaken'
+  | 'vanished'
+
 /** What becomes of a new connection. `silent`: accepted, and then nothing ever comes. */
 export type Door = 'open' | 'refused' | 'silent'

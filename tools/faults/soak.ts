@@ -24,7 +24,7 @@ export type SoakOptions = {
   readonly nodeCount: number
   /** Whether small file systems can be mounted here. */
   readonly hasSmallDisk: boolean
-  /** Ends the troubles early. */
+  /** Ends it early: what is under way comes to its end, and nothing more is judged. */
   readonly signal: AbortSignal
   readonly say: (line: string) => void
 }
@@ -43,6 +43,8 @@ const healedMsMax = 300_000
 const calmChanges = 20
 const lookMs = 250
 const deadlineMs = 5_000
+/** For calls that are under way when the soak is interrupted. */
+const stopMsMax = 15_000
 /** What applications write and how they call it: to be found on no wire. */
 const overheard = ['app-0.1', 'file-1', 'directory-', 'public/work']
 
@@ -65,9 +67,23 @@ export class Soak {
     this.#random = new SimRandom(options.seed, 'soak')
   }
 
-  /** Resolves with the verdict; what broke down on the way is part of it. Call `close` then. */
+  /**
+   * Resolves with the verdict; what broke down on the way is part of it. When it is interrupted,
+   * with what was found until then. Call `close` then.
+   */
   async run(): Promise<SoakVerdict> {
-    const { say, minutes } = this.#options
+    const { signal } = this.#options
+    try {
+      const summary = await this.#run()
+      if (!signal.aborted) return { faults: this.#faults, summary }
+    } catch (error) {
+      if (!signal.aborted) this.#faults.push(messageOf(error))
+    }
+    return { faults: await this.#foundSoFar(), summary: [] }
+  }
+
+  async #run(): Promise<readonly string[]> {
+    const { say, minutes, signal } = this.#options
     const { scene, workload } = await this.#begin()
     const { world } = scene.faulty
     const before = takenBy(world.processors)
@@ -79,10 +95,35 @@ export class Soak {
       this.#tell(workload),
     ]
     await Promise.all(lanes)
-    if (this.#options.signal.aborted) return { faults: [], summary: [] }
+    signal.throwIfAborted()
     await this.#judge(scene, workload)
-    const after = takenBy(world.processors)
-    return { faults: this.#faults, summary: this.#summary(workload, before, after) }
+    return this.#summary(workload, before, takenBy(world.processors))
+  }
+
+  /** Violations that are seen without reading everything: what is open counts for nothing. */
+  async #foundSoFar(): Promise<readonly string[]> {
+    this.#faulty?.wires.heal()
+    const stopped = this.#workload?.stop()
+    await Promise.race([stopped, pause(stopMsMax)])
+    await this.#faulty?.killAll()
+    await stopped
+    const accused = this.#faulty?.accusations.found() ?? []
+    const found = [...this.#faults, ...this.#historyFaults(), ...accused, ...this.#overheard()]
+    return [...new Set(found)]
+  }
+
+  #historyFaults(): readonly string[] {
+    const { history } = this.#workload ?? {}
+    try {
+      return history?.verdict() ?? []
+    } catch (error) {
+      this.#options.say(`the history is not judged: ${messageOf(error)}`)
+      return history?.faults ?? []
+    }
+  }
+
+  #overheard(): readonly string[] {
+    return this.#tap.hits.map((hit) => `overheard: ${hit}`)
   }
 
   /**
@@ -98,8 +139,9 @@ export class Soak {
   }
 
   async #begin(): Promise<{ readonly scene: Scene; readonly workload: Workload }> {
-    const { folder, seed, nodeCount, hasSmallDisk, say } = this.#options
-    const faulty = await FaultWorld.make({ folder, seed, nodeCount, onBytes: this.#tap.hear })
+    const { folder, seed, nodeCount, hasSmallDisk, say, signal } = this.#options
+    const onBytes = this.#tap.hear
+    const faulty = await FaultWorld.make({ folder, seed, nodeCount, onBytes, signal })
     this.#faulty = faulty
     const diskVictim = 1 + this.#random.below(nodeCount)
     if (hasSmallDisk) this.#disk = putOnSmallDisk(faulty.at(diskVictim).folder, diskBytes)
@@ -111,12 +153,13 @@ export class Soak {
       through: (n) => !avoided.has(n),
       applicationCount: nodeCount + 1,
       deadlineMs,
+      signal,
     })
-    await workload.start()
     this.#workload = workload
+    await workload.start()
     const { random } = { random: this.#random.fork('troubles') }
-    const scene = { faulty, random, avoided, liars: new Set<number>(), diskVictim, say }
-    return { scene: { ...scene, disk: this.#disk }, workload }
+    const scene = { faulty, random, avoided, diskVictim, say }
+    return { scene: { ...scene, disk: this.#disk, signal }, workload }
   }
 
   get #isOver(): boolean {
@@ -150,7 +193,10 @@ export class Soak {
         await end()
         if (name === 'processors') await this.#recovered(scene, victims)
       } catch (error) {
-        this.#faults.push(`${who}${trouble.name}: ${messageOf(error)}`)
+        const what = `${who}${trouble.name}: ${messageOf(error)}`
+        // Nothing is waited for any more: this is no finding.
+        if (this.#options.signal.aborted) this.#options.say(`not judged: ${what}`)
+        else this.#faults.push(what)
         this.#endMs = performance.now()
         return
       }
@@ -173,19 +219,21 @@ export class Soak {
   async #tell(workload: Workload): Promise<void> {
     while (!this.#isOver) {
       await this.#rest(tellIntervalMs)
+      await this.#faulty?.look()
       const { processors } = this.#faulty?.world ?? { processors: [] }
       this.#options.say(`${workload.summary()}; ${takenText(takenBy(processors))}`)
     }
   }
 
   async #judge(scene: Scene, workload: Workload): Promise<void> {
-    const { faulty, liars } = scene
-    const { say } = this.#options
+    const { faulty } = scene
+    const { say, signal } = this.#options
     const attempt = async (what: string, work: () => Promise<readonly string[]>) => {
       const startMs = performance.now()
       try {
         this.#faults.push(...(await work()))
       } catch (error) {
+        signal.throwIfAborted()
         this.#faults.push(`${what}: ${messageOf(error)}`)
       }
       say(`${what}: ${((performance.now() - startMs) / 1_000).toFixed(1)} s`)
@@ -205,8 +253,8 @@ export class Soak {
       return []
     })
     await attempt('everything is read, and the history judged', () => workload.verdict())
-    await attempt('nobody is accused who did nothing', () => faulty.accusations([...liars]))
-    this.#faults.push(...this.#tap.hits.map((hit) => `overheard: ${hit}`))
+    await attempt('nobody is accused who did nothing', () => faulty.accused())
+    this.#faults.push(...this.#overheard())
   }
 
   #summary(

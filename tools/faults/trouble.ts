@@ -8,12 +8,12 @@ export type Scene = {
   readonly random: SimRandom
   /** Processors that applications leave alone for now. */
   readonly avoided: Set<number>
-  /** Processors that lied or forgot at some time: of these anything may be reported. */
-  readonly liars: Set<number>
   /** The one whose disk is spoiled and filled: never another, or copies could be lost for good. */
   readonly diskVictim: number
   readonly disk: SmallDisk | undefined
   readonly say: (line: string) => void
+  /** Ends all waiting. */
+  readonly signal: AbortSignal
 }
 
 export type Trouble = {

@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SimRandom } from '../../src/simulator/sim-random.ts'
 import { FaultProxy } from './proxy.ts'
-import { type Door, type Rule, worstOf } from './rule.ts'
+import { type Door, type Rule, type WireFault, worstOf } from './rule.ts'
 
 /** Whose bytes go to whom: numbers of Processors. */
 export type Way = { readonly from: number; readonly to: number }
@@ -136,8 +136,8 @@ export class Wires {
   }
 
   /** Faults that happened on all wires, by kind. */
-  faultCounts(): Record<string, number> {
-    const counts: Record<string, number> = {}
+  faultCounts(): Partial<Record<WireFault, number>> {
+    const counts: Partial<Record<WireFault, number>> = {}
     for (const { proxy } of this.#wires) {
       for (const [fault, count] of proxy.faultCounts) counts[fault] = (counts[fault] ?? 0) + count
     }

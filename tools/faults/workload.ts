@@ -21,6 +21,8 @@ export type WorkloadOptions = {
   readonly pauseMs?: number
   /** How long a call may wait for other Processors. */
   readonly deadlineMs?: number
+  /** Ends all waiting. */
+  readonly signal?: AbortSignal
   /** Everything lies below: a workload of its own for each. */
   readonly root?: string
 }
@@ -81,8 +83,9 @@ export class Workload {
   /** Resolves when the applications are at work. */
   async start(): Promise<void> {
     const { applicationCount = 4, pauseMs = 20, deadlineMs = deadlineMsDefault } = this.#options
+    const { signal } = this.#options
     for (const place of [this.#logs, this.#directories]) {
-      await until('the workload has its places', makeMsMax, async () => {
+      await until('the workload has its places', { deadlineMs: makeMsMax, signal }, async () => {
         await place.next()
         return true
       })
@@ -113,7 +116,8 @@ export class Workload {
   /** Resolves when so many more changes were acknowledged. @throws Error after `deadlineMs` */
   async progress(count: number, deadlineMs = 90_000): Promise<void> {
     const wanted = this.acknowledgedCount + count
-    await until(`${count} more changes are acknowledged`, deadlineMs, () => {
+    const limit = { deadlineMs, signal: this.#options.signal }
+    await until(`${count} more changes are acknowledged`, limit, () => {
       return this.acknowledgedCount >= wanted
     })
   }
@@ -131,7 +135,7 @@ export class Workload {
    * what was acknowledged must be there, and the whole history one that one computer could give.
    */
   async verdict(): Promise<string[]> {
-    const { world, through = () => true } = this.#options
+    const { world, through = () => true, signal } = this.#options
     const readers = world.running.filter(({ n }) => through(n))
     await readEverything({
       processors: readers.map(({ n }) => ({ n, client: this.#clientOf(n) })),
@@ -139,6 +143,7 @@ export class Workload {
       registers: this.#registers,
       logs: this.#logs.paths,
       directories: this.#directories.paths,
+      signal,
     })
     return this.history.verdict()
   }

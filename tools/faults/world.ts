@@ -1,33 +1,35 @@
 /** A world of real Processors whose wires lead through fault proxies. */
 import { messageOf } from '../../src/base/error.ts'
+import type { ProcessorExit } from '../../src/main/processor-process.ts'
 import type { Status } from '../../src/sdk/index.ts'
 import { until } from '../tour/until.ts'
 import { makeTourWorld, type TourProcessor, type TourWorld } from '../tour/world.ts'
+import { Accusations } from './accusations.ts'
 import { Wires, type WiresOptions } from './wires.ts'
 
 export type FaultWorldOptions = Pick<WiresOptions, 'seed' | 'onBytes'> & {
   /** Made if it is not there; must be empty. */
   readonly folder: string
   readonly nodeCount?: number
+  /** Ends all waiting. */
+  readonly signal?: AbortSignal
 }
 
 const wholeMsMax = 120_000
 
-/** Faults that a Processor may be reported for although it is no liar: it was slow, or its disk. */
-const excusable: ReadonlySet<string> = new Set([
-  'late',
-  'missing',
-  'name-changed',
-  'content-changed',
-])
+/** For a Processor that may be frozen or overloaded. */
+const lookMsMax = 3_000
 
 export class FaultWorld {
   readonly world: TourWorld
   readonly wires: Wires
+  readonly accusations = new Accusations()
+  readonly #signal: AbortSignal | undefined
 
-  private constructor(world: TourWorld, wires: Wires) {
+  private constructor(world: TourWorld, wires: Wires, signal: AbortSignal | undefined) {
     this.world = world
     this.wires = wires
+    this.#signal = signal
   }
 
   /** Nothing runs yet but the proxies. */
@@ -35,7 +37,7 @@ export class FaultWorld {
     const { folder, nodeCount = 4 } = options
     const world = await makeTourWorld({ folder, nodeCount })
     const wires = await Wires.open({ ...options, worldFolder: folder })
-    return new FaultWorld(world, wires)
+    return new FaultWorld(world, wires, options.signal)
   }
 
   at(n: number): TourProcessor {
@@ -44,7 +46,7 @@ export class FaultWorld {
 
   /** Start those that do not run; resolves when each has a link to each. */
   start(): Promise<void> {
-    return this.world.start()
+    return this.world.start(this.#signal === undefined ? {} : { signal: this.#signal })
   }
 
   /**
@@ -56,10 +58,11 @@ export class FaultWorld {
     const { running } = this.world
     const all = async (what: string, isSo: (status: Status) => boolean): Promise<void> => {
       let last: readonly Status[] = []
-      await until(what, wholeMsMax, async () => {
+      await until(what, { deadlineMs: wholeMsMax, signal: this.#signal }, async () => {
         last = await statuses(running)
         return last.every(isSo)
       }).catch((error: unknown) => {
+        this.#signal?.throwIfAborted()
         throw new Error(`${messageOf(error)}; ${last.map(stateOf).join('; ')}`)
       })
     }
@@ -85,25 +88,30 @@ export class FaultWorld {
     return ready && !group.catchingUp && group.height >= middle - 2 && vault.awaited === 0
   }
 
-  /**
-   * Reports that a correct Processor must not get, in words.
-   *
-   * @param liars Processors of which anything may be reported, and who may report anything.
-   */
-  async accusations(liars: readonly number[] = []): Promise<string[]> {
-    const correct = this.world.running.filter(({ n }) => !liars.includes(n))
-    const found: string[] = []
-    for (const status of await statuses(correct)) {
-      for (const { n, faults } of status.processors) {
-        const kinds = Object.entries(faults).filter(([kind, count]) => {
-          return count > 0 && !excusable.has(kind) && !liars.includes(n)
-        })
-        for (const [kind, count] of kinds) {
-          found.push(`Processor ${status.n} reports Processor ${n}: ${kind}, ${count} times`)
-        }
-      }
-    }
-    return found
+  /** Note what those that run and answer report of each other. */
+  async look(processors: readonly TourProcessor[] = this.world.running): Promise<void> {
+    const looking = processors.map(async ({ client }) => {
+      this.accusations.note(await client.status({ signal: AbortSignal.timeout(lookMsMax) }))
+    })
+    await Promise.allSettled(looking)
+  }
+
+  /** `SIGKILL`, when what it reports of others has been noted. */
+  async kill(n: number): Promise<ProcessorExit> {
+    await this.look([this.at(n)])
+    return this.at(n).kill()
+  }
+
+  async killAll(): Promise<void> {
+    await this.look()
+    await this.world.killAll()
+  }
+
+  /** Reports that a correct Processor must not get, in words. @throws when one does not answer */
+  async accused(): Promise<string[]> {
+    const correct = this.world.running.filter(({ n }) => !this.accusations.liars.has(n))
+    for (const status of await statuses(correct)) this.accusations.note(status)
+    return this.accusations.found()
   }
 
   async close(): Promise<void> {

@@ -140,17 +140,18 @@ export class TourWorld {
   }
 
   /** Start all that do not run; resolves when each answers and sees every other. */
-  async start(): Promise<void> {
+  async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     await Promise.all(
       this.processors.filter(({ isRunning }) => !isRunning).map((one) => one.start()),
     )
-    await this.allMeet()
+    await this.allMeet(options)
   }
 
   /** Resolves when every running Processor has a link to every other running one. */
-  async allMeet(): Promise<void> {
+  async allMeet({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const wanted = this.running.length
-    await until('all Processors see each other', readyMsMax, async () => {
+    const limit = { deadlineMs: readyMsMax, signal }
+    await until('all Processors see each other', limit, async () => {
       const all = await Promise.all(this.running.map((processor) => processor.status()))
       return all.every(
         (status) => status.ready && status.processors.filter(({ up }) => up).length >= wanted,

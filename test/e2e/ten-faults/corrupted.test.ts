@@ -14,7 +14,7 @@ import { blockFilesOf, changeOneByte, changeOneCharacter } from '../../../tools/
 import { blocksOf, misplaced } from '../../../tools/tour/block-map.ts'
 import { until } from '../../../tools/tour/until.ts'
 import { bytesOf } from '../tour-world.ts'
-import { atWork, judge } from './at-work.ts'
+import { atWork, happened, judge } from './at-work.ts'
 
 const mendedMsMax = 120_000
 const spoiled = 3
@@ -32,7 +32,10 @@ test('C90: fault 9, corrupted: bits turn on all wires and in all block files of 
   })
   wires.set(wires.ways(), { corrupted: 0.008 })
   await workload.progress(15)
-  for (const [index, file] of blockFilesOf(faulty.at(spoiled).folder).entries()) {
+  faulty.accusations.damaged.add(spoiled)
+  const files = blockFilesOf(faulty.at(spoiled).folder)
+  assert(files.length >= 3, 'one is altered, one renamed, one removed')
+  for (const [index, file] of files.entries()) {
     if (index % 3 === 0) changeOneByte(file.path)
     else if (index % 3 === 1) changeOneCharacter(file)
     else rmSync(file.path)
@@ -42,12 +45,13 @@ test('C90: fault 9, corrupted: bits turn on all wires and in all block files of 
     const read = await faulty.at(n).client.readAll(path)
     assert(Buffer.from(read).equals(content), `Processor ${n} gives another content`)
   }
+  await happened(work, 'corrupted')
   wires.heal()
   await until('the copies are mended', mendedMsMax, async () => {
     for (const { client } of faulty.world.processors) await client.readAll(path)
     return misplaced(blocks, faulty.world.processors).length === 0
   })
-  await judge(t, work)
+  await judge(t, work, { faults: ['corrupted'] })
 })
 
 test('C90: fault 9, corrupted: a journal that was altered while its Processor was down is set aside, and its member readmitted', async (t) => {
@@ -56,7 +60,7 @@ test('C90: fault 9, corrupted: a journal that was altered while its Processor wa
   const { faulty, workload } = work
   await workload.progress(15)
   avoided.add(spoiled)
-  await faulty.at(spoiled).kill()
+  await faulty.kill(spoiled)
   const names = spoilJournal(join(faulty.at(spoiled).folder, 'journal'), new SimRandom(99))
   assert(names.length >= 2)
   await workload.progress(10)
@@ -68,10 +72,10 @@ test('C90: fault 9, corrupted: a journal that was altered while its Processor wa
     return (await faulty.at(spoiled).status()).group.votes
   })
   // What a run has found damaged, the next one leaves.
-  await faulty.at(spoiled).kill()
+  await faulty.kill(spoiled)
   markJournal(faulty.at(spoiled).folder, new Error('found by a run'))
   await faulty.at(spoiled).start()
   assert(existsSync(join(faulty.at(spoiled).folder, 'journal-damaged-2')))
   await workload.progress(10)
-  await judge(t, work)
+  await judge(t, work, { faults: [] })
 })

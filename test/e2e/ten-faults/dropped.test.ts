@@ -4,7 +4,7 @@
  * nothing at all looks as good as one that does: whatever is missing is asked for again.
  */
 import { test } from 'node:test'
-import { atWork, judge } from './at-work.ts'
+import { atWork, happened, judge } from './at-work.ts'
 
 test('C90: fault 5, dropped: frames are lost on all wires, connections break, one pair never hears each other', async (t) => {
   const work = await atWork(t, { seed: 5 })
@@ -12,12 +12,14 @@ test('C90: fault 5, dropped: frames are lost on all wires, connections break, on
   const { wires } = faulty
   wires.set(wires.ways(), { lost: 0.004, cut: 0.002 })
   await workload.progress(20)
+  await happened(work, 'lost', 'cut')
   wires.set([{ from: 1, to: 3 }], { swallowed: true })
   await workload.progress(10)
+  await happened(work, 'swallowed')
   wires.set(
     wires.ways(2).filter(({ to }) => to === 2),
     { lost: 0.05 },
   )
   await workload.progress(10)
-  await judge(t, work)
+  await judge(t, work, { faults: ['lost', 'cut', 'swallowed'] })
 })

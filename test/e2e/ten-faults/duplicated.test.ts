@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UnosysClient } from '../../../src/sdk/index.ts'
-import { atWork, judge } from './at-work.ts'
+import { atWork, happened, judge } from './at-work.ts'
 
 const appendCount = 5
 
@@ -15,6 +15,7 @@ test('C90: fault 6, duplicated: frames come twice and again later, requests come
   const { wires, world } = faulty
   wires.set(wires.ways(), { duplicated: 0.003, replayed: 0.003 })
   await workload.progress(10)
+  await happened(work, 'duplicated', 'replayed')
   wires.set(wires.ways(), { duplicated: 0.001, replayed: 0.001 })
   const path = '/public/appended.txt'
   await faulty.at(1).client.write(path, '')
@@ -30,5 +31,5 @@ test('C90: fault 6, duplicated: frames come twice and again later, requests come
   const text = Buffer.from(await faulty.at(2).client.readAll(path)).toString()
   const wanted = Array.from({ length: appendCount }, (_, index) => `${index}\n`).join('')
   assert.equal(text, wanted)
-  await judge(t, work)
+  await judge(t, work, { faults: ['duplicated', 'replayed', 'cut'] })
 })

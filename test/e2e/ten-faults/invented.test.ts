@@ -22,7 +22,7 @@ import { speak, speakFrames } from '../../../tools/faults/rogue.ts'
 import { Wiretap } from '../../../tools/faults/wiretap.ts'
 import { until } from '../../../tools/tour/until.ts'
 import type { TourProcessor } from '../../../tools/tour/world.ts'
-import { atWork, judge } from './at-work.ts'
+import { atWork, happened, judge } from './at-work.ts'
 
 const refusedMsMax = 60_000
 const talkBytesMin = 4_000
@@ -122,5 +122,6 @@ test('C90: fault 7, invented: strangers, forged names, recorded talk and made-up
   // In the middle of good connections.
   wires.set(wires.ways(), { forged: 0.003 })
   await refused(victim, 'links.dropped_unauthentic', () => workload.progress(15))
-  await judge(t, work)
+  await happened(work, 'forged')
+  await judge(t, work, { faults: ['forged'] })
 })

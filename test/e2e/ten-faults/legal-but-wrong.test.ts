@@ -29,6 +29,7 @@ test('C90: fault 10, legal but wrong: a member that lies in all its answers misl
     seed: 10,
     through: (n) => n !== liar,
     start: async (faulty) => {
+      faulty.accusations.liars.add(liar)
       await faulty.at(liar).start({ program: liarProgram })
       await faulty.start()
     },
@@ -52,7 +53,7 @@ test('C90: fault 10, legal but wrong: a member that lies in all its answers misl
   const others = wires.ways().filter(({ from, to }) => from !== liar && to !== liar)
   wires.set(others, { delayMs: 50, jitterMs: 100 })
   await workload.progress(15)
-  await judge(t, work, { liars: [liar] })
+  await judge(t, work, { faults: ['delayed'] })
   const log = readFileSync(join(faulty.at(liar).folder, 'log'), 'utf8')
   for (const lie of lies) assert(log.includes(`"msg":"${lie}"`), `it never told ${lie}`)
 })
@@ -69,7 +70,8 @@ test('C90: fault 10, legal but wrong: a member that exists twice, each half of t
   const { wires } = faulty
   await workload.progress(10)
   // The same keys and the same journal, until now.
-  await faulty.at(doubled).kill()
+  await faulty.kill(doubled)
+  faulty.accusations.liars.add(doubled)
   const copy = join(folder, 'double')
   cpSync(faulty.at(doubled).folder, copy, { recursive: true })
   rmSync(join(copy, 'pid'), { force: true })
@@ -99,5 +101,5 @@ test('C90: fault 10, legal but wrong: a member that exists twice, each half of t
   const reports = all.flatMap(({ processors }) => processors.filter(({ n }) => n === doubled))
   t.diagnostic(`reported of it: ${JSON.stringify(reports.map(({ faults }) => faults))}`)
   await double.kill()
-  await judge(t, work, { liars: [doubled] })
+  await judge(t, work, { faults: ['refused'] })
 })

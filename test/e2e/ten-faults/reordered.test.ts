@@ -5,7 +5,7 @@
  */
 import { test } from 'node:test'
 import { pause } from '../../../tools/tour/until.ts'
-import { atWork, judge } from './at-work.ts'
+import { atWork, happened, judge } from './at-work.ts'
 
 const roundCount = 3
 const lateMs = 250
@@ -27,5 +27,6 @@ test('C90: fault 4, reordered: wires of different length, connections that overt
   }
   wires.set(wires.ways(), { swapped: 0.003, jitterMs: 20 })
   await workload.progress(10)
-  await judge(t, work)
+  await happened(work, 'swapped')
+  await judge(t, work, { faults: ['delayed', 'overtaken', 'swapped'] })
 })
