@@ -27,9 +27,10 @@ import { type LiarKind, liarKinds, makeLiar } from './byzantine/consensus-liars.
 import { foreignMessages } from './byzantine/foreign.ts'
 import type { LyingMember } from './byzantine/parts.ts'
 import { makeItem } from './consensus-application.ts'
-import { ConsensusChecks, Violation } from './consensus-checks.ts'
+import { ConsensusChecks } from './consensus-checks.ts'
 import { makeConfig } from './consensus-config.ts'
 import { fakeSigning } from './consensus-crypto.ts'
+import { explained, failureOf, Standstill, textOf, Violation } from './consensus-failures.ts'
 import {
   type ConsensusFaults,
   drawFaults,
@@ -278,8 +279,7 @@ export class ConsensusCluster {
   }
 
   #fail(node: number, error: unknown): void {
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    this.#failure ??= error instanceof Violation ? error : new Violation(`node ${node}: ${message}`)
+    this.#failure ??= failureOf(node, error)
   }
 
   #guard(check: () => void): void {
@@ -290,7 +290,7 @@ export class ConsensusCluster {
     }
   }
 
-  /** A whole run. @throws Violation with the seed, what broke and the command that replays it. */
+  /** A whole run. @throws ClusterFailure: the seed, what broke and the command that replays it. */
   async run(): Promise<ClusterReport> {
     try {
       await this.#makeLiars()
@@ -305,7 +305,7 @@ export class ConsensusCluster {
       this.#checks.checkAncestry()
       return this.#report(healedInMs)
     } catch (error) {
-      throw this.#explain(error)
+      throw this.#explain(this.#behind(error))
     }
   }
 
@@ -319,7 +319,7 @@ export class ConsensusCluster {
       },
     })
     if (this.#failure !== undefined) throw this.#failure
-    if (end === 'events') throw new Violation(`more than ${eventCountMax} events: a storm`)
+    if (end === 'events') throw new Standstill(`more than ${eventCountMax} events: a storm`)
     return end === 'reached'
   }
 
@@ -407,7 +407,7 @@ export class ConsensusCluster {
     const forgetful = this.nodes.filter(({ index }) => !epochs.isSound(index))
     const timeMsMax = healMsMax(this.#liarKinds.size) + forgetful.length * readmissionMsMax
     const done = await this.#runFor(timeMsMax, () => this.#isComplete())
-    if (!done) throw new Violation(`${this.#missing()} after ${timeMsMax} ms without trouble`)
+    if (!done) throw new Standstill(`${this.#missing()} after ${timeMsMax} ms without trouble`)
     this.#isOver = true
     return this.#scheduler.nowMs - startedMs
   }
@@ -437,10 +437,10 @@ export class ConsensusCluster {
   async #quiet(): Promise<void> {
     for (const liar of this.#liars) liar.stop()
     for (let drains = 0; (await this.#sentWithin(drainMs)) > 0; drains++)
-      if (drains === drainsMax) throw new Violation('a group without work does not fall silent')
+      if (drains === drainsMax) throw new Standstill('a group without work does not fall silent')
     const sent = await this.#sentWithin(quietMs)
-    if (sent > 0) throw new Violation(`an idle group sent ${sent} messages in ${quietMs} ms`)
-    if (!this.#isComplete()) throw new Violation('members are not equal in the end')
+    if (sent > 0) throw new Standstill(`an idle group sent ${sent} messages in ${quietMs} ms`)
+    if (!this.#isComplete()) throw new Standstill('members are not equal in the end')
     const orders = new Set(this.nodes.map((node) => node.application?.order.join(' ')))
     if (orders.size !== 1) throw new Violation('applications differ in the end')
     const order = this.nodes[0]?.application?.order ?? []
@@ -452,7 +452,7 @@ export class ConsensusCluster {
     const before = this.#messageCount
     const stormCount = stormPerPair * this.#options.nodeCount ** 2
     const isStorm = await this.#runFor(timeMs, () => this.#messageCount > before + stormCount)
-    if (isStorm) throw new Violation(`more than ${stormCount} messages with nothing left to do`)
+    if (isStorm) throw new Standstill(`more than ${stormCount} messages with nothing left to do`)
     return this.#messageCount - before
   }
 
@@ -466,7 +466,7 @@ export class ConsensusCluster {
     const occasions = view + crashes + 20 * seconds
     const budget = 8 * memberCount * memberCount * occasions
     if (this.#messageCount > budget)
-      throw new Violation(`${this.#messageCount} messages where ${Math.round(budget)} are many`)
+      throw new Standstill(`${this.#messageCount} messages where ${Math.round(budget)} are many`)
   }
 
   #report(healedInMs: number): ClusterReport {
@@ -519,16 +519,27 @@ export class ConsensusCluster {
     return parts.join(' ')
   }
 
+  /** What was executed until a run stopped must explain itself too, and says more if it does not. */
+  #behind(error: unknown): unknown {
+    if (error instanceof Violation) return error
+    try {
+      this.#checks.checkAncestry()
+      return error
+    } catch (violation) {
+      if (!(violation instanceof Violation)) return error
+      return new Violation(`${violation.message}, behind ${textOf(error)}`, { cause: error })
+    }
+  }
+
   #explain(error: unknown): Error {
-    const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
     const { nodeCount, seed } = this.#options
     const lines = [
       `seed ${seed}, ${nodeCount} members, trouble: ${this.troubleText}`,
-      what,
+      textOf(error),
       `replay: ${this.replayCommand} --trace`,
       'last events:',
       ...this.#recorder.lastLines(12),
     ]
-    return new Violation(lines.join('\n'), { cause: error })
+    return explained(error, lines.join('\n'))
   }
 }

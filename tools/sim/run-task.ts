@@ -1,8 +1,9 @@
 /** One task to its end, in this thread. */
 import { type ClusterReport, ConsensusCluster } from '../../src/simulator/consensus-cluster.ts'
+import { Violation } from '../../src/simulator/consensus-failures.ts'
 import { type ChaosReport, WorldChaos } from '../../src/simulator/world-chaos.ts'
 import { runBoundary } from './boundary.ts'
-import { huntMutation, isSafety, overTheBound } from './mutants.ts'
+import { huntMutation, overTheBound } from './mutants.ts'
 import { groupParts, worldParts } from './parts.ts'
 import { mutationOf, type Task } from './plan.ts'
 
@@ -104,8 +105,8 @@ async function over({ nodeCount, seed }: Task): Promise<Figures> {
   try {
     return clusterFigures(await cluster.run())
   } catch (error) {
-    const message = messageOf(error)
-    return { ...nothing, runCount: 1, ...(isSafety(message) ? { seen: message } : {}) }
+    const seen = error instanceof Violation ? { seen: error.message } : {}
+    return { ...nothing, runCount: 1, ...seen }
   }
 }
 
@@ -116,7 +117,7 @@ async function mutation({ seed }: Task): Promise<Figures> {
   const figures = { ...nothing, runCount: found.seedCount }
   if (found.message === undefined)
     return { ...figures, failure: `${name}: ${found.seedCount} seeds saw nothing` }
-  return { ...figures, seen: `${name}: seed ${found.seedCount}` }
+  return { ...figures, seen: `${name}: seed ${found.seed}` }
 }
 
 async function boundary({ seed }: Task): Promise<Figures> {
