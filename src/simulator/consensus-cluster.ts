@@ -69,6 +69,8 @@ export type ClusterOptions = {
   readonly createMember?: (options: ConsensusOptions) => Consensus
   /** Stands behind the replay command: what the options above do not say. */
   readonly replaySuffix?: string
+  /** Instead of the replay command that the options give. */
+  readonly replayCommand?: string
   /** See `ConsensusWorld`. */
   readonly createTwin: (options: ConsensusOptions) => Consensus
   readonly limits?: Partial<ConsensusLimits>
@@ -506,7 +508,8 @@ export class ConsensusCluster {
 
   /** Gives the same run again. */
   get replayCommand(): string {
-    const { itemCount, nodeCount, realSignatures, seed } = this.#options
+    const { itemCount, nodeCount, realSignatures, replayCommand, seed } = this.#options
+    if (replayCommand !== undefined) return replayCommand
     const parts = [`npm run sim -- --seed ${seed} --nodes ${nodeCount}`]
     if (itemCount !== undefined && itemCount !== itemCountDefault)
       parts.push(`--items ${itemCount}`)
