@@ -522,6 +522,16 @@ export class ConsensusCluster {
     return parts.join(' ')
   }
 
+  /** No command has what a test made by hand. */
+  get #replayLine(): string {
+    const { createMember, faults, limits, replayCommand, replaySuffix } = this.#options
+    const isOwn = faults !== undefined || limits !== undefined || createMember !== undefined
+    const isSaid = replayCommand !== undefined || replaySuffix !== undefined
+    return isOwn && !isSaid
+      ? 'replay: only the test that failed, which has faults, limits or members of its own'
+      : `replay: ${this.replayCommand} --trace`
+  }
+
   /** What was executed until a run stopped must explain itself too, and says more if it does not. */
   #behind(error: unknown): unknown {
     if (error instanceof Violation) return error
@@ -539,7 +549,7 @@ export class ConsensusCluster {
     const lines = [
       `seed ${seed}, ${nodeCount} members, trouble: ${this.troubleText}`,
       textOf(error),
-      `replay: ${this.replayCommand} --trace`,
+      this.#replayLine,
       'last events:',
       ...this.#recorder.lastLines(12),
     ]

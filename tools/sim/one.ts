@@ -86,12 +86,7 @@ async function runWorld(options: OneOptions): Promise<void> {
     height: () => chaos.world.agreement.heightCount,
   })
   say(`A world of ${nodeCount} Processors, seed ${seed}.`)
-  try {
-    tellWorld(await chaos.run(), replay)
-  } catch (error) {
-    const what = error instanceof Error ? error.message : String(error)
-    throw new Error(`${what}\nreplay: ${replay} --trace`, { cause: error })
-  }
+  tellWorld(await chaos.run(), replay)
 }
 
 function tellWorld(report: ChaosReport, replay: string): void {

@@ -88,15 +88,11 @@ async function consensusSeed({ nodeCount, seed }: Task): Promise<Report> {
 
 async function worldSeed({ nodeCount, seed }: Task): Promise<Report> {
   const replay = `npm run sim -- --world --seed ${seed} --nodes ${nodeCount}`
-  try {
-    const chaos = await WorldChaos.create({ seed, nodeCount, ...worldParts() })
-    const whole: ChaosReport = await chaos.run()
-    const { crashCount, eventCount, height, recoveryMs } = whole
-    const figures = { runCount: 1, crashCount, height, eventCount, healedInMs: recoveryMs }
-    return { figures, whole, replay }
-  } catch (error) {
-    throw new Error(`${messageOf(error)}\nreplay: ${replay}`, { cause: error })
-  }
+  const chaos = await WorldChaos.create({ seed, nodeCount, ...worldParts() })
+  const whole: ChaosReport = await chaos.run()
+  const { crashCount, eventCount, height, recoveryMs } = whole
+  const figures = { runCount: 1, crashCount, height, eventCount, healedInMs: recoveryMs }
+  return { figures, whole, replay }
 }
 
 /** Standing still is no surprise over the bound; two truths are what must be seen. */
