@@ -98,6 +98,8 @@ export class ConsensusChecks {
   readonly itemHeights = new Map<number, number>()
   repeatedCount = 0
   installCount = 0
+  /** Portable evidence that members handed over. */
+  evidenceCount = 0
 
   constructor(options: {
     readonly config: ConsensusConfig
@@ -298,6 +300,7 @@ export class ConsensusChecks {
       if (signed === undefined || !equalBytes(signed, signature))
         this.#break(`the evidence against node ${signer} holds a vote that it never signed`)
     }
+    this.evidenceCount++
   }
 
   #hasQuorum(vote: string): boolean {

@@ -97,6 +97,8 @@ export type ClusterReport = {
   readonly epochCount: number
   /** States of others that took the place of a member's own. */
   readonly installCount: number
+  /** Portable evidence of contradicting votes, all of it good. */
+  readonly evidenceCount: number
   readonly crashCount: number
   readonly itemCount: number
   /** Items that stand in more than one block: leaders that could not know. */
@@ -485,6 +487,7 @@ export class ConsensusCluster {
       view: Math.max(...views),
       epochCount: this.#checks.epochs.count,
       installCount: this.#checks.installCount,
+      evidenceCount: this.#checks.evidenceCount,
       crashCount: this.nodes.reduce((sum, node) => sum + node.crashCount, 0),
       itemCount: this.#items.length,
       repeatedCount: this.#checks.repeatedCount,
