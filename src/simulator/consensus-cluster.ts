@@ -91,6 +91,8 @@ export type ClusterReport = {
   readonly traceHash: string
   readonly eventCount: number
   readonly messageCount: number
+  /** Sent until everything was done, as a part of what is too much. */
+  readonly messageRatio: number
   readonly height: number
   readonly view: number
   /** Consensus epochs: one more for each block that readmitted somebody. */
@@ -130,6 +132,8 @@ const drainsMax = 12
 const quietMs = 30_000
 /** Messages between each two members in one drain: twice what retries at the shortest Δ need. */
 const stormPerPair = 800
+/** Between each two members, for each occasion: three times the most that seeds were seen to need. */
+const messagesPerPairMax = 3.7
 
 export class ConsensusCluster {
   readonly #options: ClusterOptions
@@ -150,6 +154,7 @@ export class ConsensusCluster {
   readonly #memory: MemoryWatch
   readonly #stateDice: SimRandom
   #messageCount = 0
+  #messageRatio = 0
   readonly #trouble: ConsensusTrouble
   #failure: Error | undefined
   #troubled = true
@@ -413,6 +418,7 @@ export class ConsensusCluster {
     const done = await this.#runFor(timeMsMax, () => this.#isComplete())
     if (!done) throw new Standstill(`${this.#missing()} after ${timeMsMax} ms without trouble`)
     this.#isOver = true
+    this.#checkBudget()
     return this.#scheduler.nowMs - startedMs
   }
 
@@ -449,7 +455,6 @@ export class ConsensusCluster {
     if (orders.size !== 1) throw new Violation('applications differ in the end')
     const order = this.nodes[0]?.application?.order ?? []
     if (order.length !== this.#items.length) throw new Violation('an item was lost or repeated')
-    this.#checkBudget()
   }
 
   async #sentWithin(timeMs: number): Promise<number> {
@@ -460,17 +465,22 @@ export class ConsensusCluster {
     return this.#messageCount - before
   }
 
-  /** Storms show as messages per view: a correct view costs about 4 n², a retry as much. */
+  /**
+   * Storms show as messages per occasion for some: views, crashes, and each Δ0 until everything is
+   * done, since retries are a matter of time. The idle time behind that would excuse anything.
+   */
   #checkBudget(): void {
-    const memberCount = this.#options.nodeCount
     const open = Math.max(...this.nodes.map((node) => node.consensus?.status().view ?? 0))
-    const view = this.#checks.viewCount + open
-    const crashes = this.nodes.reduce((sum, node) => sum + node.crashCount, 0)
-    const seconds = this.#scheduler.nowMs / 1000
-    const occasions = view + crashes + 20 * seconds
-    const budget = 8 * memberCount * memberCount * occasions
+    const views = this.#checks.viewCount + open
+    const occasions = views + this.#crashCount + this.#scheduler.nowMs / delta0Ms
+    const budget = messagesPerPairMax * this.#options.nodeCount ** 2 * occasions
+    this.#messageRatio = this.#messageCount / budget
     if (this.#messageCount > budget)
       throw new Standstill(`${this.#messageCount} messages where ${Math.round(budget)} are many`)
+  }
+
+  get #crashCount(): number {
+    return this.nodes.reduce((sum, node) => sum + node.crashCount, 0)
   }
 
   #report(healedInMs: number): ClusterReport {
@@ -483,12 +493,13 @@ export class ConsensusCluster {
       traceHash: this.#recorder.hash,
       eventCount: this.#scheduler.ranCount,
       messageCount: this.#messageCount,
+      messageRatio: this.#messageRatio,
       height: this.#checks.height,
       view: Math.max(...views),
       epochCount: this.#checks.epochs.count,
       installCount: this.#checks.installCount,
       evidenceCount: this.#checks.evidenceCount,
-      crashCount: this.nodes.reduce((sum, node) => sum + node.crashCount, 0),
+      crashCount: this.#crashCount,
       itemCount: this.#items.length,
       repeatedCount: this.#checks.repeatedCount,
       healedInMs,

@@ -26,6 +26,21 @@ test('C96: one liar more than the bound breaks agreement, and that is noticed', 
   assert.match(message, /--liars 2/)
 })
 
+test('members that send everything five times are noticed', async () => {
+  const { message } = await hunt(
+    {
+      createMember: (options) => {
+        const { links } = options
+        const send = links.send.bind(links)
+        links.send = (...sent) => [1, 2, 3, 4, 5].map(() => send(...sent)).every(Boolean)
+        return createConsensus(options)
+      },
+    },
+    { first: 25, isOfLiveness: true },
+  )
+  assert.match(message ?? '', /\d+ messages where \d+ are many/)
+})
+
 test('and without a broken rule the same seeds see nothing', async () => {
   const options = { seed: 0, nodeCount: 4, ...groupParts, liarCount: 1 }
   for (let seed = 1; seed <= 20; seed++) await new ConsensusCluster({ ...options, seed }).run()
