@@ -7,7 +7,7 @@ import { after, test } from 'node:test'
 import { parseManyArguments } from './many-arguments.ts'
 import { UsageError } from './numbers.ts'
 import { planOf, scaled, type Task, tasksOf } from './plan.ts'
-import { type Recorded, RecordError, RunRecord, taskKey } from './record.ts'
+import { RecordError, type Recorded, RunRecord, taskKey } from './record.ts'
 import { resultOf, summaryLines } from './summary.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sim-record-'))
