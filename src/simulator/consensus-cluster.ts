@@ -132,7 +132,7 @@ const drainsMax = 12
 const quietMs = 30_000
 /** Messages between each two members in one drain: twice what retries at the shortest Δ need. */
 const stormPerPair = 800
-/** Between each two members, for each occasion: three times the most that seeds were seen to need. */
+/** Between each two members, for each occasion: three times the most that seeds needed. */
 const messagesPerPairMax = 3.7
 
 export class ConsensusCluster {
@@ -546,7 +546,7 @@ export class ConsensusCluster {
       : `replay: ${this.replayCommand} --trace`
   }
 
-  /** What was executed until a run stopped must explain itself too, and says more if it does not. */
+  /** What was executed until a run stopped must explain itself too; else that is what is wrong. */
   #behind(error: unknown): unknown {
     if (error instanceof Violation) return error
     try {

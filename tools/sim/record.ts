@@ -72,7 +72,7 @@ export class RunRecord {
     appendFileSync(this.path, `${JSON.stringify(recorded)}\n`)
   }
 
-  /** All that gave outcomes, in the order in which they came; that of the head if there are none. */
+  /** All that gave outcomes, in the order in which they came; the head's if there are none. */
   get commits(): readonly string[] {
     const found = new Set([...this.outcomes.values()].map(({ commit }) => commit))
     return found.size === 0 ? [this.head.commit] : [...found]
