@@ -1,5 +1,6 @@
 /** The whole test run: `npm test`. See `npm test -- --help`. */
 import { availableParallelism } from 'node:os'
+import { sourceCommit } from './sim/commit.ts'
 import { projectRoot } from './source/tree.ts'
 import { helpText, parseTestArguments, type TestOptions, UsageError } from './testing/arguments.ts'
 import { runStages } from './testing/run-stages.ts'
@@ -33,6 +34,8 @@ async function main(args: readonly string[]): Promise<number> {
     concurrencyMax: availableParallelism(),
     print: (line) => console.log(line),
   })
+  // With the seed of a simulated run it is what sees that run again.
+  if (tally.failed > 0) console.log(`commit: ${sourceCommit()}`)
   for (const line of tally.lines()) console.log(line)
   if (interrupted.signal.aborted) return exitInterrupted
   return tally.failed === 0 ? 0 : exitFailed

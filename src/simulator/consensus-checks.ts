@@ -9,6 +9,8 @@
  *   order        heights come one after the other, each once in a life of a node's state
  *   ancestry     a block's parent is the block executed before it, and every view in between was
  *                nullified by a quorum; every executed block has a descendant finalized by one
+ *   support      a correct node notarizes a block only if its parent was notarized by a quorum, and
+ *                every view in between nullified by one
  *   one vote     no correct node shows two votes of one kind and view, nor a nullification and a
  *                finalization of one view: on the wire, across restarts
  *   one truth    no view has certificates of two blocks, or of a block's finalization and its own
@@ -43,9 +45,7 @@ import type { Crypto } from '../ports/crypto.ts'
 import { itemIdOf, itemMark } from './consensus-application.ts'
 import { CheckpointChecks, isCheckpoint } from './consensus-checkpoints.ts'
 import { ConsensusEpochs, type EpochFacts } from './consensus-epochs.ts'
-
-/** A promise of consensus was broken. */
-export class Violation extends Error {}
+import { Violation } from './consensus-failures.ts'
 
 type Executed = {
   readonly epoch: number
@@ -79,9 +79,9 @@ export class ConsensusChecks {
   readonly checkpoints: CheckpointChecks
   /** The state that members vouch for, by height. */
   readonly #states = new Map<number, Digest>()
-  /** `epoch kind view digest` → who signed it, and the signature. */
   /** Votes of liars in an epoch that no correct member has begun. */
   readonly #early: (() => void)[] = []
+  /** `epoch kind view digest` → who signed it, and the signature. */
   readonly #signed = new Map<string, Map<number, Uint8Array>>()
   /** Of correct nodes, on the wire: `node epoch kind view` → digest. */
   readonly #shown = new Map<string, string>()
@@ -98,6 +98,8 @@ export class ConsensusChecks {
   readonly itemHeights = new Map<number, number>()
   repeatedCount = 0
   installCount = 0
+  /** Portable evidence that members handed over. */
+  evidenceCount = 0
 
   constructor(options: {
     readonly config: ConsensusConfig
@@ -280,6 +282,7 @@ export class ConsensusChecks {
     if (shown !== undefined && shown !== digest)
       this.#break(`node ${signer} shows two ${kind} votes in view ${view}`)
     this.#shown.set(name, digest)
+    if (shown === undefined && kind === 'notarize') this.#checkSupport(signer, epoch, digest)
     this.#give(`${epoch} ${kind} ${view} ${digest}`, signer)
     const other = kind === 'nullify' ? 'finalize' : kind === 'finalize' ? 'nullify' : undefined
     if (other !== undefined && this.#shown.has(`${signer} ${epoch} ${other} ${view}`))
@@ -297,6 +300,7 @@ export class ConsensusChecks {
       if (signed === undefined || !equalBytes(signed, signature))
         this.#break(`the evidence against node ${signer} holds a vote that it never signed`)
     }
+    this.evidenceCount++
   }
 
   #hasQuorum(vote: string): boolean {
@@ -317,6 +321,23 @@ export class ConsensusChecks {
       }
     }
     return found
+  }
+
+  /** Blocks are proposed before they are voted for, but for the vote of whoever proposes. */
+  #checkSupport(signer: number, epoch: number, digest: string): void {
+    const proposed = this.#headers.get(digest as Digest)
+    if (proposed?.epoch !== epoch) return
+    const { parentDigest, parentView, view } = proposed.header
+    const what = `node ${signer} notarizes a block of view ${view}`
+    const genesis = this.epochs.of(epoch)?.config.genesis
+    const isFounded =
+      parentView === 0
+        ? parentDigest === genesis
+        : this.#hasQuorum(`${epoch} notarize ${parentView} ${parentDigest}`)
+    if (!isFounded) this.#break(`${what} whose parent in view ${parentView} nobody notarized`)
+    for (let skipped = parentView + 1; skipped < view; skipped++)
+      if (!this.#hasQuorum(`${epoch} nullify ${skipped} `))
+        this.#break(`${what} that skips view ${skipped}, which nobody nullified`)
   }
 
   /** At the end: the log explains itself. Headers come from the wires; one node has none. */

@@ -27,9 +27,10 @@ import { type LiarKind, liarKinds, makeLiar } from './byzantine/consensus-liars.
 import { foreignMessages } from './byzantine/foreign.ts'
 import type { LyingMember } from './byzantine/parts.ts'
 import { makeItem } from './consensus-application.ts'
-import { ConsensusChecks, Violation } from './consensus-checks.ts'
+import { ConsensusChecks } from './consensus-checks.ts'
 import { makeConfig } from './consensus-config.ts'
 import { fakeSigning } from './consensus-crypto.ts'
+import { explained, failureOf, Standstill, textOf, Violation } from './consensus-failures.ts'
 import {
   type ConsensusFaults,
   drawFaults,
@@ -68,6 +69,8 @@ export type ClusterOptions = {
   readonly createMember?: (options: ConsensusOptions) => Consensus
   /** Stands behind the replay command: what the options above do not say. */
   readonly replaySuffix?: string
+  /** Instead of the replay command that the options give. */
+  readonly replayCommand?: string
   /** See `ConsensusWorld`. */
   readonly createTwin: (options: ConsensusOptions) => Consensus
   readonly limits?: Partial<ConsensusLimits>
@@ -88,12 +91,16 @@ export type ClusterReport = {
   readonly traceHash: string
   readonly eventCount: number
   readonly messageCount: number
+  /** Sent until everything was done, as a part of what is too much. */
+  readonly messageRatio: number
   readonly height: number
   readonly view: number
   /** Consensus epochs: one more for each block that readmitted somebody. */
   readonly epochCount: number
   /** States of others that took the place of a member's own. */
   readonly installCount: number
+  /** Portable evidence of contradicting votes, all of it good. */
+  readonly evidenceCount: number
   readonly crashCount: number
   readonly itemCount: number
   /** Items that stand in more than one block: leaders that could not know. */
@@ -125,6 +132,8 @@ const drainsMax = 12
 const quietMs = 30_000
 /** Messages between each two members in one drain: twice what retries at the shortest Δ need. */
 const stormPerPair = 800
+/** Between each two members, for each occasion: three times the most that seeds needed. */
+const messagesPerPairMax = 3.7
 
 export class ConsensusCluster {
   readonly #options: ClusterOptions
@@ -145,6 +154,7 @@ export class ConsensusCluster {
   readonly #memory: MemoryWatch
   readonly #stateDice: SimRandom
   #messageCount = 0
+  #messageRatio = 0
   readonly #trouble: ConsensusTrouble
   #failure: Error | undefined
   #troubled = true
@@ -278,8 +288,7 @@ export class ConsensusCluster {
   }
 
   #fail(node: number, error: unknown): void {
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    this.#failure ??= error instanceof Violation ? error : new Violation(`node ${node}: ${message}`)
+    this.#failure ??= failureOf(node, error)
   }
 
   #guard(check: () => void): void {
@@ -290,7 +299,7 @@ export class ConsensusCluster {
     }
   }
 
-  /** A whole run. @throws Violation with the seed, what broke and the command that replays it. */
+  /** A whole run. @throws ClusterFailure: the seed, what broke and the command that replays it. */
   async run(): Promise<ClusterReport> {
     try {
       await this.#makeLiars()
@@ -305,7 +314,7 @@ export class ConsensusCluster {
       this.#checks.checkAncestry()
       return this.#report(healedInMs)
     } catch (error) {
-      throw this.#explain(error)
+      throw this.#explain(this.#behind(error))
     }
   }
 
@@ -319,7 +328,7 @@ export class ConsensusCluster {
       },
     })
     if (this.#failure !== undefined) throw this.#failure
-    if (end === 'events') throw new Violation(`more than ${eventCountMax} events: a storm`)
+    if (end === 'events') throw new Standstill(`more than ${eventCountMax} events: a storm`)
     return end === 'reached'
   }
 
@@ -407,8 +416,9 @@ export class ConsensusCluster {
     const forgetful = this.nodes.filter(({ index }) => !epochs.isSound(index))
     const timeMsMax = healMsMax(this.#liarKinds.size) + forgetful.length * readmissionMsMax
     const done = await this.#runFor(timeMsMax, () => this.#isComplete())
-    if (!done) throw new Violation(`${this.#missing()} after ${timeMsMax} ms without trouble`)
+    if (!done) throw new Standstill(`${this.#missing()} after ${timeMsMax} ms without trouble`)
     this.#isOver = true
+    this.#checkBudget()
     return this.#scheduler.nowMs - startedMs
   }
 
@@ -437,36 +447,40 @@ export class ConsensusCluster {
   async #quiet(): Promise<void> {
     for (const liar of this.#liars) liar.stop()
     for (let drains = 0; (await this.#sentWithin(drainMs)) > 0; drains++)
-      if (drains === drainsMax) throw new Violation('a group without work does not fall silent')
+      if (drains === drainsMax) throw new Standstill('a group without work does not fall silent')
     const sent = await this.#sentWithin(quietMs)
-    if (sent > 0) throw new Violation(`an idle group sent ${sent} messages in ${quietMs} ms`)
-    if (!this.#isComplete()) throw new Violation('members are not equal in the end')
+    if (sent > 0) throw new Standstill(`an idle group sent ${sent} messages in ${quietMs} ms`)
+    if (!this.#isComplete()) throw new Standstill('members are not equal in the end')
     const orders = new Set(this.nodes.map((node) => node.application?.order.join(' ')))
     if (orders.size !== 1) throw new Violation('applications differ in the end')
     const order = this.nodes[0]?.application?.order ?? []
     if (order.length !== this.#items.length) throw new Violation('an item was lost or repeated')
-    this.#checkBudget()
   }
 
   async #sentWithin(timeMs: number): Promise<number> {
     const before = this.#messageCount
     const stormCount = stormPerPair * this.#options.nodeCount ** 2
     const isStorm = await this.#runFor(timeMs, () => this.#messageCount > before + stormCount)
-    if (isStorm) throw new Violation(`more than ${stormCount} messages with nothing left to do`)
+    if (isStorm) throw new Standstill(`more than ${stormCount} messages with nothing left to do`)
     return this.#messageCount - before
   }
 
-  /** Storms show as messages per view: a correct view costs about 4 n², a retry as much. */
+  /**
+   * Storms show as messages per occasion for some: views, crashes, and each Δ0 until everything is
+   * done, since retries are a matter of time. The idle time behind that would excuse anything.
+   */
   #checkBudget(): void {
-    const memberCount = this.#options.nodeCount
     const open = Math.max(...this.nodes.map((node) => node.consensus?.status().view ?? 0))
-    const view = this.#checks.viewCount + open
-    const crashes = this.nodes.reduce((sum, node) => sum + node.crashCount, 0)
-    const seconds = this.#scheduler.nowMs / 1000
-    const occasions = view + crashes + 20 * seconds
-    const budget = 8 * memberCount * memberCount * occasions
+    const views = this.#checks.viewCount + open
+    const occasions = views + this.#crashCount + this.#scheduler.nowMs / delta0Ms
+    const budget = messagesPerPairMax * this.#options.nodeCount ** 2 * occasions
+    this.#messageRatio = this.#messageCount / budget
     if (this.#messageCount > budget)
-      throw new Violation(`${this.#messageCount} messages where ${Math.round(budget)} are many`)
+      throw new Standstill(`${this.#messageCount} messages where ${Math.round(budget)} are many`)
+  }
+
+  get #crashCount(): number {
+    return this.nodes.reduce((sum, node) => sum + node.crashCount, 0)
   }
 
   #report(healedInMs: number): ClusterReport {
@@ -479,11 +493,13 @@ export class ConsensusCluster {
       traceHash: this.#recorder.hash,
       eventCount: this.#scheduler.ranCount,
       messageCount: this.#messageCount,
+      messageRatio: this.#messageRatio,
       height: this.#checks.height,
       view: Math.max(...views),
       epochCount: this.#checks.epochs.count,
       installCount: this.#checks.installCount,
-      crashCount: this.nodes.reduce((sum, node) => sum + node.crashCount, 0),
+      evidenceCount: this.#checks.evidenceCount,
+      crashCount: this.#crashCount,
       itemCount: this.#items.length,
       repeatedCount: this.#checks.repeatedCount,
       healedInMs,
@@ -506,7 +522,8 @@ export class ConsensusCluster {
 
   /** Gives the same run again. */
   get replayCommand(): string {
-    const { itemCount, nodeCount, realSignatures, seed } = this.#options
+    const { itemCount, nodeCount, realSignatures, replayCommand, seed } = this.#options
+    if (replayCommand !== undefined) return replayCommand
     const parts = [`npm run sim -- --seed ${seed} --nodes ${nodeCount}`]
     if (itemCount !== undefined && itemCount !== itemCountDefault)
       parts.push(`--items ${itemCount}`)
@@ -519,16 +536,37 @@ export class ConsensusCluster {
     return parts.join(' ')
   }
 
+  /** No command has what a test made by hand. */
+  get #replayLine(): string {
+    const { createMember, faults, limits, replayCommand, replaySuffix } = this.#options
+    const isOwn = faults !== undefined || limits !== undefined || createMember !== undefined
+    const isSaid = replayCommand !== undefined || replaySuffix !== undefined
+    return isOwn && !isSaid
+      ? 'replay: only the test that failed, which has faults, limits or members of its own'
+      : `replay: ${this.replayCommand} --trace`
+  }
+
+  /** What was executed until a run stopped must explain itself too; else that is what is wrong. */
+  #behind(error: unknown): unknown {
+    if (error instanceof Violation) return error
+    try {
+      this.#checks.checkAncestry()
+      return error
+    } catch (violation) {
+      if (!(violation instanceof Violation)) return error
+      return new Violation(`${violation.message}, behind ${textOf(error)}`, { cause: error })
+    }
+  }
+
   #explain(error: unknown): Error {
-    const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
     const { nodeCount, seed } = this.#options
     const lines = [
       `seed ${seed}, ${nodeCount} members, trouble: ${this.troubleText}`,
-      what,
-      `replay: ${this.replayCommand} --trace`,
+      textOf(error),
+      this.#replayLine,
       'last events:',
       ...this.#recorder.lastLines(12),
     ]
-    return new Violation(lines.join('\n'), { cause: error })
+    return explained(error, lines.join('\n'))
   }
 }

@@ -3,7 +3,7 @@
  * the time, from what members report of themselves.
  */
 import type { ConsensusLimits } from '../kernel/consensus/index.ts'
-import { Violation } from './consensus-checks.ts'
+import { Violation } from './consensus-failures.ts'
 import type { ConsensusNode } from './consensus-node.ts'
 
 /** Events between two looks. */

@@ -101,6 +101,19 @@ export type ChaosReport = {
   readonly snapshotCount: number
 }
 
+/** What `npm run sim` understands of these options. */
+const replayableOptions = ['seed', 'nodeCount', 'crypto', 'handshake', 'settle', 'onTrace']
+
+/** The command that gives this run again, if one does. */
+function replayOf(options: ChaosOptions): string {
+  const own = Object.keys(options).filter((name) => !replayableOptions.includes(name))
+  if (own.length > 0) return `only the test that failed, which has its own ${own.join(', ')}`
+  return `npm run sim -- --world --seed ${options.seed} --nodes ${options.nodeCount}`
+}
+
+const textOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)
+
 /** A promise that was not kept. */
 export class BrokenPromise extends UnosysError<
   'simulator/broken-promise',
@@ -121,6 +134,7 @@ const lookEveryMs = 5
 export class WorldChaos {
   readonly world: SimWorld
   readonly #options: ChaosOptions
+  readonly #replay: string
   readonly #faults: WorldFaults
   readonly #clients: WorldClient[]
   readonly #troubles: WorldTroubles
@@ -129,10 +143,15 @@ export class WorldChaos {
   #lieCount = 0
   #nextLookMs = 0
 
-  private constructor(world: SimWorld, options: ChaosOptions, faults: WorldFaults) {
+  private constructor(
+    world: SimWorld,
+    options: ChaosOptions & { readonly replay: string },
+    faults: WorldFaults,
+  ) {
     const { clientCount = 3, operationCount = 14, fileCount = 2 } = options
     this.world = world
     this.#options = options
+    this.#replay = options.replay
     this.#faults = faults
     this.#troubles = new WorldTroubles(world, faults)
     this.#bounds = new WorldBounds(world)
@@ -168,11 +187,20 @@ export class WorldChaos {
     const { wipeable, faultyCount } = wipeableOf(nodeCount, beside, liars)
     const defaultReplicas = replicasFor(nodeCount, faultyCount)
     const world = await SimWorld.create({ defaultReplicas, ...options, memberLimits })
-    return new WorldChaos(world, { ...options, liars }, { ...beside, wipeable })
+    const replay = replayOf(options)
+    return new WorldChaos(world, { ...options, liars, replay }, { ...beside, wipeable })
   }
 
-  /** @throws BrokenPromise, and whatever a Processor stopped for. */
+  /** @throws BrokenPromise: the seed, what broke, and the command that replays it. */
   async run(): Promise<ChaosReport> {
+    try {
+      return await this.#run()
+    } catch (error) {
+      throw this.#explain(error)
+    }
+  }
+
+  async #run(): Promise<ChaosReport> {
     const { world } = this
     for (const n of world.liars) world.processor(n).start()
     await world.start(...this.#correct.map(({ n }) => n))
@@ -266,11 +294,19 @@ export class WorldChaos {
     return [...namesOfWorldFaults(this.#faults), ...liars]
   }
 
-  #broken(what: string): BrokenPromise {
+  #broken(what: string, cause?: unknown): BrokenPromise {
+    const { seed } = this.#options
+    const options = cause === undefined ? {} : { cause }
+    return new BrokenPromise('simulator/broken-promise', what, { seed }, options)
+  }
+
+  /** Whatever ended the run, with what it takes to see it again. */
+  #explain(error: unknown): BrokenPromise {
+    const what = error instanceof BrokenPromise ? error.message : textOf(error)
     const { seed, nodeCount } = this.#options
     const troubles = this.#troubleNames.join(', ')
     const message = `seed ${seed} with ${nodeCount} Processors (${troubles}): ${what}`
-    return new BrokenPromise('simulator/broken-promise', message, { seed })
+    return this.#broken(`${message}\nreplay: ${this.#replay}`, error)
   }
 
   get #height(): number {

@@ -223,7 +223,7 @@ export class SimWorld {
       ...options,
       until: () => hasFailed() || fault() !== undefined || options.until?.() === true,
     })
-    if (fault() !== undefined) throw new Error(`seed ${this.#seed}: ${fault()}`)
+    if (fault() !== undefined) throw new Error(`${this.#whichRun}: ${fault()}`)
     if (hasFailed()) throw this.failures[0]
     return end
   }
@@ -236,7 +236,11 @@ export class SimWorld {
       time: 'too much time',
     }[end]
     const lines = this.lastLines(shownLines).join('\n')
-    return new Error(`seed ${this.#seed}: the run does not get there: ${why}\n${lines}`)
+    return new Error(`${this.#whichRun}: the run does not get there: ${why}\n${lines}`)
+  }
+
+  get #whichRun(): string {
+    return `seed ${this.#seed} with ${this.processors.length} Processors`
   }
 
   /** Over everything that happened so far. */

@@ -38,11 +38,24 @@ test('a broken promise gives exit code 1, a wrong option 2', () => {
     ['--nonsense'],
     ['--liars', 'nobody'],
     ['--mutant', 'none'],
+    ['--world', '--boundary', '3'],
+    ['--liars', '9', '--nodes', '4'],
   ]) {
     const { status, stderr } = sim(...wrong)
     assert.equal(status, 2)
     assert.match(stderr, /Usage/)
   }
+})
+
+test('--boundary lets member 0 die at an effect, and fails when there is none', () => {
+  const some = sim('--boundary', '300')
+  assert.equal(some.status, 0, some.stderr)
+  assert.match(some.stdout, /member 0 dies/)
+  assert.match(some.stdout, /replay: npm run sim -- --boundary 300\n$/)
+  const none = sim('--boundary', '99999')
+  assert.equal(none.status, 1)
+  assert.match(none.stderr, /there is no effect 99999/)
+  assert.match(none.stderr, /replay: npm run sim -- --boundary 99999 --trace\ncommit: /)
 })
 
 test('--from and --node leave out the rest of the trace', () => {

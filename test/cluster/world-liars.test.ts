@@ -12,7 +12,7 @@ import { test } from 'node:test'
 import { type ChaosReport, WorldChaos } from '../../src/simulator/world-chaos.ts'
 import { noWorldFaults } from '../../src/simulator/world-faults.ts'
 import type { LiarPlan, WorldLiarName } from '../../src/simulator/world-liars.ts'
-import { simulated } from './world-fixture.ts'
+import { faultsOf, simulated } from './world-fixture.ts'
 
 type Options = Partial<Parameters<typeof WorldChaos.create>[0]>
 
@@ -47,6 +47,18 @@ for (const [index, [liar, title]] of Object.entries(titles).entries()) {
     assert(lieCount > 6, `${lieCount} lies`)
   })
 }
+
+test('C96: correct Processors report a vote equivocator, with proof', async () => {
+  const liars = [{ n: 3, name: 'vote equivocator' as const }]
+  const options = { seed: 1, nodeCount: 4, ...simulated(), liars, faults: noWorldFaults }
+  const chaos = await WorldChaos.create(options)
+  await chaos.run()
+  const counts = [1, 2, 4].map((n) => faultsOf(chaos.world, n, 3).equivocation ?? 0)
+  assert(
+    counts.some((count) => count > 0),
+    counts.join(' '),
+  )
+})
 
 test('C52 C96: seven Processors survive two of them at once', async () => {
   const pairs: readonly (readonly [WorldLiarName, WorldLiarName])[] = [

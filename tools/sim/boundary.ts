@@ -19,7 +19,9 @@ export const scriptedRun = (boundary?: number, onTrace?: TraceListener): Consens
     itemCount,
     faults: { ...noFaults, durationMs: 1_000 },
     liarCount: 0,
-    ...(boundary === undefined ? {} : { crashAt: { member, boundary } }),
+    ...(boundary === undefined
+      ? {}
+      : { crashAt: { member, boundary }, replayCommand: `npm run sim -- --boundary ${boundary}` }),
     ...(onTrace === undefined ? {} : { onTrace }),
     ...groupParts,
   })
@@ -31,15 +33,13 @@ export async function countBoundaries(): Promise<number> {
   return cluster.nodes[member]?.boundaryCount ?? 0
 }
 
-/** @throws Violation with the command that replays it, also if nobody died. */
-export async function runBoundary(boundary: number): Promise<ClusterReport> {
-  const replay = `replay: npm run sim -- --boundary ${boundary} --trace`
-  try {
-    const report = await scriptedRun(boundary).run()
-    if (report.crashCount === 1) return report
-  } catch (error) {
-    const what = error instanceof Error ? error.message : String(error)
-    throw new Error(`a crash at effect ${boundary}: ${what}\n${replay}`, { cause: error })
-  }
+/** @throws ClusterFailure with the command that replays it; another error if nobody died. */
+export async function runBoundary(
+  boundary: number,
+  cluster = scriptedRun(boundary),
+): Promise<ClusterReport> {
+  const report = await cluster.run()
+  if (report.crashCount === 1) return report
+  const replay = `replay: ${cluster.replayCommand} --trace`
   throw new Error(`there is no effect ${boundary} at which to crash\n${replay}`)
 }

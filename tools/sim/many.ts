@@ -23,9 +23,8 @@ const say = (line: string): void => {
 }
 
 /** The record to go on with, or a new one. @throws RecordError for one of another plan or commit */
-function openRecord(options: ManyOptions): RunRecord {
+function openRecord(options: ManyOptions, commit: string): RunRecord {
   const path = resolve(projectRoot, options.record)
-  const commit = sourceCommit()
   const begin = (): RunRecord =>
     RunRecord.begin(path, { plan: options.plan, commit, startedAt: new Date().toISOString() })
   if (options.fresh) return begin()
@@ -33,17 +32,17 @@ function openRecord(options: ManyOptions): RunRecord {
   if (found === undefined) return begin()
   if (found.head.plan !== options.plan)
     throw new RecordError(`${options.record} is of the plan ${found.head.plan}: name another file`)
-  const isSame = found.head.commit === commit && isClean(commit)
+  const isSame = found.commits.every((one) => one === commit) && isClean(commit)
   if (isSame || options.anyCommit) return found
   throw new RecordError(
-    `${options.record} holds ${found.outcomes.size} results of ${found.head.commit}, and this is ` +
-      `${commit}.\nBegin anew with --fresh, or mix them with --any-commit.`,
+    `${options.record} holds ${found.outcomes.size} results of ${found.commits.join(' and ')}, ` +
+      `and this is ${commit}.\nBegin anew with --fresh, or mix them with --any-commit.`,
   )
 }
 
 async function run(options: ManyOptions): Promise<number> {
-  const record = openRecord(options)
-  const { commit } = record.head
+  const commit = sourceCommit()
+  const record = openRecord(options, commit)
   const plan = scaled(planOf(options.plan, await countBoundaries()), options.divisor)
   const tasks = plan.flatMap(tasksOf)
   const left = tasks.filter((task) => !record.has(task))
@@ -58,7 +57,7 @@ async function run(options: ManyOptions): Promise<number> {
     jobs,
     signal: stop.signal,
     onOutcome: (outcome) => {
-      record.add(outcome)
+      record.add({ ...outcome, commit })
       if (outcome.failure !== undefined) say(`\nFAILED at commit ${commit}: ${outcome.failure}\n`)
       progress.done(outcome)
     },
@@ -70,7 +69,7 @@ async function run(options: ManyOptions): Promise<number> {
 function end(plan: readonly Batch[], record: RunRecord, isStopped: boolean): number {
   const results = plan.map((batch) => resultOf(batch, record))
   say('')
-  for (const line of summaryLines(results, record.head)) say(line)
+  for (const line of summaryLines(results, { ...record.head, commits: record.commits })) say(line)
   const failures = results.flatMap((result) => result.failures)
   if (failures.length > 0) {
     say(`\nBroken promises: ${failures.length}`)

@@ -20,6 +20,8 @@ One run of a simulated consensus group, or of a whole world, from one seed.
   --world        whole Processors with files and HTTP, not a consensus group alone
   --boundary N   the scripted group of sim:ci, member 0 dying at its effect N
 
+A world takes --seed and --nodes alone, the scripted group none of those above.
+
   --trace        every event on a line, not the story alone
   --from HEIGHT  trace from the moment when this height is first executed
   --node N       trace only what names this member (from 0) or Processor (from 1)
@@ -44,10 +46,10 @@ export type OneOptions = {
 }
 
 const definitions = {
-  seed: { type: 'string', default: '42' },
-  nodes: { type: 'string', default: '4' },
+  seed: { type: 'string' },
+  nodes: { type: 'string' },
   liars: { type: 'string' },
-  items: { type: 'string', default: '30' },
+  items: { type: 'string' },
   forget: { type: 'boolean', default: false },
   real: { type: 'boolean', default: false },
   mutant: { type: 'string' },
@@ -59,23 +61,44 @@ const definitions = {
   help: { type: 'boolean', default: false },
 } as const
 
+/** What a run of this kind has no use for: an option without effect would pass for one with. */
+const uselessFor = {
+  world: ['liars', 'forget', 'items', 'real', 'mutant', 'boundary'],
+  boundary: ['seed', 'nodes', 'liars', 'forget', 'items', 'real', 'mutant', 'world'],
+} as const
+
+type Values = ReturnType<typeof parse>
+
+function refuseUseless(values: Values): void {
+  const isGiven = (name: keyof Values): boolean =>
+    values[name] !== undefined && values[name] !== false
+  for (const kind of ['world', 'boundary'] as const) {
+    const useless = isGiven(kind) ? uselessFor[kind].find(isGiven) : undefined
+    if (useless !== undefined) throw new UsageError(`--${kind} takes no --${useless}`)
+  }
+}
+
+const optional = (
+  text: string | undefined,
+  name: string,
+  range: { min: number; max: number },
+): number | undefined => (text === undefined ? undefined : wholeNumber(text, name, range))
+
 /** Undefined when help is wanted. @throws UsageError */
 export function parseOneArguments(args: readonly string[]): OneOptions | undefined {
   const values = parse(args)
   if (values.help) return undefined
-  const optional = (
-    text: string | undefined,
-    name: string,
-    range: { min: number; max: number },
-  ): number | undefined => (text === undefined ? undefined : wholeNumber(text, name, range))
+  refuseUseless(values)
   const nodesMax = values.world ? 13 : 31
+  const nodeCount = wholeNumber(values.nodes ?? '4', 'nodes', { min: 1, max: nodesMax })
   const from = optional(values.from, 'from', { min: 0, max: 1e15 })
-  const node = optional(values.node, 'node', { min: 0, max: 31 })
+  const nodeRange = values.world ? { min: 1, max: nodeCount } : { min: 0, max: nodeCount - 1 }
+  const node = optional(values.node, 'node', nodeRange)
   return {
-    seed: wholeNumber(values.seed, 'seed', { min: 0, max: 1e15 }),
-    nodeCount: wholeNumber(values.nodes, 'nodes', { min: 1, max: nodesMax }),
-    liars: values.liars === undefined ? {} : liarsOf(values.liars),
-    itemCount: wholeNumber(values.items, 'items', { min: 1, max: 100_000 }),
+    seed: wholeNumber(values.seed ?? '42', 'seed', { min: 0, max: 1e15 }),
+    nodeCount,
+    liars: values.liars === undefined ? {} : liarsOf(values.liars, nodeCount - 1),
+    itemCount: wholeNumber(values.items ?? '30', 'items', { min: 1, max: 100_000 }),
     forget: values.forget,
     realSignatures: values.real,
     mutant: values.mutant === undefined ? undefined : mutantOf(values.mutant),
@@ -93,13 +116,17 @@ function mutantOf(name: string): Mutation {
   throw new UsageError(`there is no rule "${name}"; there are: ${mutations.join(', ')}`)
 }
 
-/** A number, or names. */
-function liarsOf(text: string): OneOptions['liars'] {
-  if (/^\d+$/.test(text)) return { liarCount: wholeNumber(text, 'liars', { min: 0, max: 31 }) }
+/** A number, or names. One member at least is none. */
+function liarsOf(text: string, countMax: number): OneOptions['liars'] {
+  if (/^\d+$/.test(text))
+    return { liarCount: wholeNumber(text, 'liars', { min: 0, max: countMax }) }
   const names = text.split(',')
   const unknown = names.find((name) => !isLiarKind(name))
-  if (unknown === undefined) return { liars: names.filter(isLiarKind) }
-  throw new UsageError(`there is no liar "${unknown}"; there are: ${liarKinds.join(', ')}`)
+  if (unknown !== undefined)
+    throw new UsageError(`there is no liar "${unknown}"; there are: ${liarKinds.join(', ')}`)
+  if (names.length > countMax)
+    throw new UsageError(`--liars takes at most ${countMax} in a group of ${countMax + 1}`)
+  return { liars: names.filter(isLiarKind) }
 }
 
 function parse(

@@ -8,7 +8,7 @@
 import { type ClusterReport, ConsensusCluster } from '../../src/simulator/consensus-cluster.ts'
 import { type TraceListener, traceLine } from '../../src/simulator/trace.ts'
 import { type ChaosReport, WorldChaos } from '../../src/simulator/world-chaos.ts'
-import { scriptedRun } from './boundary.ts'
+import { runBoundary, scriptedRun } from './boundary.ts'
 import { sourceCommit } from './commit.ts'
 import { TraceFilter } from './filter.ts'
 import { brokenBy } from './mutants.ts'
@@ -60,9 +60,14 @@ async function runGroup(options: OneOptions): Promise<void> {
   const { fromHeight, node } = options
   const names = node === undefined ? undefined : cluster.namesOf(node)
   listener.filter = new TraceFilter({ fromHeight, names, member: node })
-  const { nodeCount, seed } = options
-  say(`A consensus group of ${nodeCount}, seed ${seed}. Trouble: ${cluster.troubleText}.`)
-  tellPromises(await cluster.run(), cluster.replayCommand)
+  const { boundary, nodeCount, seed } = options
+  const what =
+    boundary === undefined
+      ? `A consensus group of ${nodeCount}, seed ${seed}`
+      : `The scripted group of ${nodeCount}, member 0 dying at its effect ${boundary}`
+  say(`${what}. Trouble: ${cluster.troubleText}.`)
+  const run = boundary === undefined ? cluster.run() : runBoundary(boundary, cluster)
+  tellPromises(await run, cluster.replayCommand)
 }
 
 async function runWorld(options: OneOptions): Promise<void> {
@@ -81,12 +86,7 @@ async function runWorld(options: OneOptions): Promise<void> {
     height: () => chaos.world.agreement.heightCount,
   })
   say(`A world of ${nodeCount} Processors, seed ${seed}.`)
-  try {
-    tellWorld(await chaos.run(), replay)
-  } catch (error) {
-    const what = error instanceof Error ? error.message : String(error)
-    throw new Error(`${what}\nreplay: ${replay} --trace`, { cause: error })
-  }
+  tellWorld(await chaos.run(), replay)
 }
 
 function tellWorld(report: ChaosReport, replay: string): void {

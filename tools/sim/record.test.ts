@@ -7,8 +7,7 @@ import { after, test } from 'node:test'
 import { parseManyArguments } from './many-arguments.ts'
 import { UsageError } from './numbers.ts'
 import { planOf, scaled, type Task, tasksOf } from './plan.ts'
-import { RecordError, RunRecord, taskKey } from './record.ts'
-import type { Outcome } from './run-task.ts'
+import { RecordError, type Recorded, RunRecord, taskKey } from './record.ts'
 import { resultOf, summaryLines } from './summary.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sim-record-'))
@@ -16,7 +15,8 @@ after(() => rmSync(folder, { recursive: true }))
 
 const head = { plan: 'ci', commit: 'abc', startedAt: '2026-01-01T00:00:00.000Z' }
 const task: Task = { kind: 'consensus', nodeCount: 4, seed: 7 }
-const outcomeOf = (one: Task, more: Partial<Outcome> = {}): Outcome => ({
+const outcomeOf = (one: Task, more: Partial<Recorded> = {}): Recorded => ({
+  commit: 'abc',
   ...{ task: one, runCount: 1, crashCount: 2, height: 30, eventCount: 1_000, healedInMs: 5 },
   wallMs: 90,
   ...more,
@@ -43,6 +43,34 @@ test('a file that is no record is not taken for one', () => {
   appendFileSync(path, 'nonsense\n')
   assert.throws(() => RunRecord.read(path), RecordError)
   assert.equal(RunRecord.read(join(folder, 'three.jsonl')), undefined)
+})
+
+test('a line that is no outcome, and a folder, are refused with a sentence', () => {
+  for (const [place, line] of ['null', '7', '{}', '{"task":null}', '[]'].entries()) {
+    const path = join(folder, `line-${place}.jsonl`)
+    RunRecord.begin(path, head)
+    appendFileSync(path, `${line}\n`)
+    assert.throws(() => RunRecord.read(path), RecordError, line)
+  }
+  assert.throws(() => RunRecord.read(folder), RecordError)
+  assert.throws(() => RunRecord.begin(folder, head), RecordError)
+  appendFileSync(join(folder, 'null.jsonl'), 'null\n')
+  assert.throws(() => RunRecord.read(join(folder, 'null.jsonl')), RecordError)
+})
+
+test('each outcome keeps its commit; those of before the head has', () => {
+  const path = join(folder, 'mixed.jsonl')
+  RunRecord.begin(path, head)
+  const { commit: _, ...old } = outcomeOf(task, { failure: 'fork' })
+  appendFileSync(path, `${JSON.stringify(old)}\n`)
+  RunRecord.read(path)?.add(outcomeOf({ ...task, seed: 8 }, { commit: 'def', failure: 'fork' }))
+  const again = RunRecord.read(path)
+  assert(again !== undefined)
+  assert.deepEqual(again.commits, ['abc', 'def'])
+  const result = resultOf({ kind: 'consensus', nodeCount: 4, first: 7, count: 2 }, again)
+  assert.deepEqual(result.failures, ['fork\ncommit: abc', 'fork\ncommit: def'])
+  const [first] = summaryLines([result], { ...head, commits: again.commits })
+  assert.match(first ?? '', /^Plan ci, mixed commits abc, def, begun/)
 })
 
 test('the plans have the seeds that PROTOCOL 7.5 asks for, each once', () => {
@@ -73,7 +101,7 @@ test('failures are counted; a batch over the bound that saw nothing is one', () 
     [1, 1],
   )
   assert.match(results[0]?.failures[0] ?? '', /saw nothing/)
-  const text = summaryLines(results, head).join('\n')
+  const text = summaryLines(results, { ...head, commits: record.commits }).join('\n')
   assert.match(text, /Plan ci, commit abc/)
   assert.match(text, /consensus n=4 \| 1 of 1 \| 1 \| 1 \| 2 \| 30 \| 1,000 \| 5 ms/)
   record.add(outcomeOf({ ...over, seed: 2 }, { seen: 'fork' }))

@@ -10,9 +10,13 @@ import type { Outcome } from './run-task.ts'
 
 export type RecordHead = {
   readonly plan: string
+  /** With which it was begun. */
   readonly commit: string
   readonly startedAt: string
 }
+
+/** An outcome, and the commit that gave it. */
+export type Recorded = Outcome & { readonly commit: string }
 
 /** The record is of another plan or commit, or no record at all. The message says what to do. */
 export class RecordError extends Error {}
@@ -23,17 +27,23 @@ export class RunRecord {
   readonly path: string
   readonly head: RecordHead
   /** By `taskKey`. */
-  readonly outcomes = new Map<string, Outcome>()
+  readonly outcomes = new Map<string, Recorded>()
 
-  private constructor(path: string, head: RecordHead, outcomes: readonly Outcome[]) {
+  private constructor(path: string, head: RecordHead, outcomes: readonly Recorded[]) {
     this.path = path
     this.head = head
     for (const outcome of outcomes) this.outcomes.set(taskKey(outcome.task), outcome)
   }
 
+  /** @throws RecordError where no file can be */
   static begin(path: string, head: RecordHead): RunRecord {
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, `${JSON.stringify(head)}\n`)
+    try {
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, `${JSON.stringify(head)}\n`)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      throw new RecordError(`${path} cannot be written (${code})`, { cause: error })
+    }
     return new RunRecord(path, head, [])
   }
 
@@ -43,19 +53,29 @@ export class RunRecord {
     try {
       text = readFileSync(path, 'utf8')
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw error
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT') return undefined
+      throw new RecordError(`${path} cannot be read as a record (${code})`, { cause: error })
     }
     const end = text.lastIndexOf('\n') + 1
     if (end < text.length) truncateSync(path, Buffer.byteLength(text.slice(0, end)))
     const [head, ...outcomes] = text.slice(0, end).split('\n').slice(0, -1).map(parsed(path))
     if (!isHead(head)) throw new RecordError(`${path} is no record of a run: move it away`)
-    return new RunRecord(path, head, outcomes as Outcome[])
+    if (!outcomes.every(isOutcome)) throw new RecordError(`${path} is damaged: move it away`)
+    // Records of before outcomes had a commit held those of one commit alone.
+    const recorded = outcomes.map((outcome) => ({ commit: head.commit, ...outcome }))
+    return new RunRecord(path, head, recorded)
   }
 
-  add(outcome: Outcome): void {
-    this.outcomes.set(taskKey(outcome.task), outcome)
-    appendFileSync(this.path, `${JSON.stringify(outcome)}\n`)
+  add(recorded: Recorded): void {
+    this.outcomes.set(taskKey(recorded.task), recorded)
+    appendFileSync(this.path, `${JSON.stringify(recorded)}\n`)
+  }
+
+  /** All that gave outcomes, in the order in which they came; the head's if there are none. */
+  get commits(): readonly string[] {
+    const found = new Set([...this.outcomes.values()].map(({ commit }) => commit))
+    return found.size === 0 ? [this.head.commit] : [...found]
   }
 
   has(task: Task): boolean {
@@ -73,5 +93,12 @@ const parsed =
     }
   }
 
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
+
 const isHead = (value: unknown): value is RecordHead =>
-  typeof value === 'object' && value !== null && 'plan' in value && 'commit' in value
+  isObject(value) && typeof value.plan === 'string' && typeof value.commit === 'string'
+
+/** Far enough to find its place: the rest is numbers to be added up. */
+const isOutcome = (value: unknown): value is Outcome & { readonly commit?: string } =>
+  isObject(value) && isObject(value.task) && ['string', 'undefined'].includes(typeof value.commit)

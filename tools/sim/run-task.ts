@@ -1,8 +1,9 @@
 /** One task to its end, in this thread. */
 import { type ClusterReport, ConsensusCluster } from '../../src/simulator/consensus-cluster.ts'
+import { Violation } from '../../src/simulator/consensus-failures.ts'
 import { type ChaosReport, WorldChaos } from '../../src/simulator/world-chaos.ts'
 import { runBoundary } from './boundary.ts'
-import { huntMutation, isSafety, overTheBound } from './mutants.ts'
+import { huntMutation, overTheBound } from './mutants.ts'
 import { groupParts, worldParts } from './parts.ts'
 import { mutationOf, type Task } from './plan.ts'
 
@@ -87,15 +88,11 @@ async function consensusSeed({ nodeCount, seed }: Task): Promise<Report> {
 
 async function worldSeed({ nodeCount, seed }: Task): Promise<Report> {
   const replay = `npm run sim -- --world --seed ${seed} --nodes ${nodeCount}`
-  try {
-    const chaos = await WorldChaos.create({ seed, nodeCount, ...worldParts() })
-    const whole: ChaosReport = await chaos.run()
-    const { crashCount, eventCount, height, recoveryMs } = whole
-    const figures = { runCount: 1, crashCount, height, eventCount, healedInMs: recoveryMs }
-    return { figures, whole, replay }
-  } catch (error) {
-    throw new Error(`${messageOf(error)}\nreplay: ${replay}`, { cause: error })
-  }
+  const chaos = await WorldChaos.create({ seed, nodeCount, ...worldParts() })
+  const whole: ChaosReport = await chaos.run()
+  const { crashCount, eventCount, height, recoveryMs } = whole
+  const figures = { runCount: 1, crashCount, height, eventCount, healedInMs: recoveryMs }
+  return { figures, whole, replay }
 }
 
 /** Standing still is no surprise over the bound; two truths are what must be seen. */
@@ -104,8 +101,8 @@ async function over({ nodeCount, seed }: Task): Promise<Figures> {
   try {
     return clusterFigures(await cluster.run())
   } catch (error) {
-    const message = messageOf(error)
-    return { ...nothing, runCount: 1, ...(isSafety(message) ? { seen: message } : {}) }
+    const seen = error instanceof Violation ? { seen: error.message } : {}
+    return { ...nothing, runCount: 1, ...seen }
   }
 }
 
@@ -116,7 +113,7 @@ async function mutation({ seed }: Task): Promise<Figures> {
   const figures = { ...nothing, runCount: found.seedCount }
   if (found.message === undefined)
     return { ...figures, failure: `${name}: ${found.seedCount} seeds saw nothing` }
-  return { ...figures, seen: `${name}: seed ${found.seedCount}` }
+  return { ...figures, seen: `${name}: seed ${found.seed}` }
 }
 
 async function boundary({ seed }: Task): Promise<Figures> {

@@ -1,12 +1,11 @@
 /** What a large run came to, as lines that can be pasted into docs/SIMULATION.md. */
 import { type Batch, batchName, tasksOf } from './plan.ts'
-import type { RunRecord } from './record.ts'
-import { taskKey } from './record.ts'
+import { type Recorded, type RunRecord, taskKey } from './record.ts'
 import type { Outcome } from './run-task.ts'
 
 export type BatchResult = {
   readonly batch: Batch
-  readonly outcomes: readonly Outcome[]
+  readonly outcomes: readonly Recorded[]
   readonly failures: readonly string[]
 }
 
@@ -23,7 +22,9 @@ export const grouped = (value: number): string =>
 /** The outcomes of one batch; a batch over the bound in which nothing was seen fails as a whole. */
 export function resultOf(batch: Batch, record: RunRecord): BatchResult {
   const outcomes = tasksOf(batch).flatMap((task) => record.outcomes.get(taskKey(task)) ?? [])
-  const failures = outcomes.flatMap(({ failure }) => failure ?? [])
+  const failures = outcomes.flatMap(({ commit, failure }) =>
+    failure === undefined ? [] : [`${failure}\ncommit: ${commit}`],
+  )
   const isWhole = outcomes.length === batch.count
   if (batch.kind === 'over' && isWhole && !outcomes.some(({ seen }) => seen !== undefined))
     failures.push(`${batchName(batch)}: ${batch.count} seeds with a liar too many saw nothing`)
@@ -54,10 +55,17 @@ function row(result: BatchResult): string {
   return `| ${cells.join(' | ')} |`
 }
 
+const commitsText = (commits: readonly string[]): string =>
+  commits.length === 1 ? `commit ${commits[0]}` : `mixed commits ${commits.join(', ')}`
+
 /** The whole summary. */
 export function summaryLines(
   results: readonly BatchResult[],
-  run: { readonly plan: string; readonly commit: string; readonly startedAt: string },
+  run: {
+    readonly plan: string
+    readonly commits: readonly string[]
+    readonly startedAt: string
+  },
 ): string[] {
   const all = results.flatMap(({ outcomes }) => outcomes)
   const failureCount = results.reduce((total, { failures }) => total + failures.length, 0)
@@ -65,7 +73,7 @@ export function summaryLines(
   const names =
     '| batch | seeds | runs | violations | crashes | heights | events | longest healing | |'
   return [
-    `Plan ${run.plan}, commit ${run.commit}, begun ${run.startedAt}.`,
+    `Plan ${run.plan}, ${commitsText(run.commits)}, begun ${run.startedAt}.`,
     '',
     names,
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
