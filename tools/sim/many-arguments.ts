@@ -12,6 +12,8 @@ export type ManyOptions = {
   readonly fresh: boolean
   /** Go on although the record is of another commit. */
   readonly anyCommit: boolean
+  /** Run what failed once more. */
+  readonly failedAgain: boolean
   readonly divisor: number
   readonly help: boolean
 }
@@ -26,6 +28,7 @@ sim:ci takes about ten minutes on two cores, sim:accept about an hour and a half
   --record FILE  where results are kept (default .unosys/sim/<plan>.jsonl)
   --fresh        begin anew; otherwise a run that was stopped goes on where it was
   --any-commit   go on although the recorded results are of another commit
+  --failed-again run what failed once more, when its cause is mended; with --any-commit
   --divide N     only an N-th of each batch, for a quick look
   --help         this
 
@@ -46,6 +49,7 @@ export function parseManyArguments(args: readonly string[]): ManyOptions {
     record: values.record ?? `.unosys/sim/${plan}.jsonl`,
     fresh: values.fresh ?? false,
     anyCommit: values['any-commit'] ?? false,
+    failedAgain: values['failed-again'] ?? false,
     divisor: wholeNumber(values.divide ?? '1', 'divide', { min: 1, max: 100_000 }),
     help: values.help ?? false,
   }
@@ -57,6 +61,7 @@ type Parsed = {
     record?: string
     fresh?: boolean
     'any-commit'?: boolean
+    'failed-again'?: boolean
     divide?: string
     help?: boolean
   }
@@ -73,6 +78,7 @@ function parse(args: readonly string[]): Parsed {
         record: { type: 'string' },
         fresh: { type: 'boolean' },
         'any-commit': { type: 'boolean' },
+        'failed-again': { type: 'boolean' },
         divide: { type: 'string' },
         help: { type: 'boolean' },
       },

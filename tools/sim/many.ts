@@ -45,7 +45,7 @@ async function run(options: ManyOptions): Promise<number> {
   const record = openRecord(options, commit)
   const plan = scaled(planOf(options.plan, await countBoundaries()), options.divisor)
   const tasks = plan.flatMap(tasksOf)
-  const left = tasks.filter((task) => !record.has(task))
+  const left = tasks.filter((task) => !record.has(task, options))
   const { jobs } = options
   say(`Plan ${options.plan}: ${tasks.length} tasks, ${left.length} to do, ${jobs} at once.`)
   say(`Commit ${commit}. Record: ${record.path}`)

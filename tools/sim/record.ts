@@ -78,8 +78,10 @@ export class RunRecord {
     return found.size === 0 ? [this.head.commit] : [...found]
   }
 
-  has(task: Task): boolean {
-    return this.outcomes.has(taskKey(task))
+  /** True for what need not be run, or only if it failed. */
+  has(task: Task, { failedAgain = false }: { readonly failedAgain?: boolean } = {}): boolean {
+    const found = this.outcomes.get(taskKey(task))
+    return found !== undefined && !(failedAgain && found.failure !== undefined)
   }
 }
 

@@ -14,6 +14,7 @@ import {
 } from '../../kernel/consensus/index.ts'
 import { channels, type OutgoingMessage } from '../../kernel/links/index.ts'
 import { consensusConfigOf } from '../../kernel/section/index.ts'
+import { epochOfHead, isEpochHead } from '../wire-epoch.ts'
 import { tamperedLinks, type WorldLiar } from './altered.ts'
 
 /**
@@ -23,11 +24,8 @@ import { tamperedLinks, type WorldLiar } from './altered.ts'
 export const voteEquivocator: WorldLiar = ({ world, processor, random, lied }) => {
   const { crypto, drawn } = world
   const config = consensusConfigOf(crypto, drawn.genesis)
-  const wire: WireContext = {
-    crypto,
-    context: contextOf(config),
-    limits: consensusLimitsOf(),
-  }
+  const limits = consensusLimitsOf()
+  let wire: WireContext = { crypto, context: contextOf(config), limits }
   const index = config.members.findIndex(({ node }) => node === processor.node)
   const { secretKey } = crypto.signKeyPair(
     drawn.nodes[processor.n - 1]?.keys.consensusSeed ?? new Uint8Array(32),
@@ -59,6 +57,9 @@ export const voteEquivocator: WorldLiar = ({ world, processor, random, lied }) =
   }
   const outgoing = (_: NodeId, sent: OutgoingMessage): readonly OutgoingMessage[] => {
     if (sent.channel !== channels.consensus || random.happens(0.5)) return [sent]
+    // Of an epoch it says what is so: that is no message of the machine.
+    if (isEpochHead(sent.head)) return [sent]
+    wire = { ...wire, context: { ...wire.context, epoch: epochOfHead(sent.head) } }
     const message = decodeMessage(sent, index, wire)
     if (message.kind !== 'vote' && message.kind !== 'propose') return [sent]
     lied()
