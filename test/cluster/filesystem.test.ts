@@ -202,7 +202,7 @@ test('bad input: two writers of one file: one content wins whole, both succeed',
   assert.equal([...tail].sort().join(''), 'abcdefghijkl', 'each append is there once')
 })
 
-test('C16 C24: writers side by side in one block, and whoever cuts there, undo nobody', async () => {
+test('C16 C25: writers side by side in one block, and whoever cuts there, undo nobody', async () => {
   const world = await localWorld(14)
   const { filesystem, context } = world
   const place = '/public/cells'
@@ -224,6 +224,33 @@ test('C16 C24: writers side by side in one block, and whoever cuts there, undo n
     assert.equal((await get(world, place)).toString(), '.1..4...', `${turns} turns`)
     await Promise.all([later(() => cutAt(6)), patchAt(3)])
     assert.equal((await get(world, place)).toString(), '.1.34.', `${turns} turns`)
+  }
+})
+
+test('C15 C25: of two renames of a name to another one is done, and the other told that it is gone', async () => {
+  const world = await localWorld(15)
+  const { filesystem, context, group } = world
+  const { read } = group
+  // The other one comes before the first look of this one, the second, and so on.
+  for (let look = 1; look <= 6; look++) {
+    const [from, to] = [`/public/from-${look}`, `/public/to-${look}`]
+    await put(world, from, bytesOf('x'))
+    const rename = async (): Promise<string> => {
+      const [end] = await Promise.allSettled([filesystem.rename(from, to, {}, context())])
+      return end.status === 'rejected' ? end.reason.code : 'done'
+    }
+    let looks = 0
+    let other = ''
+    group.read = async (...asked) => {
+      looks++
+      if (looks === look) other = await rename()
+      return read.apply(group, asked)
+    }
+    const own = await rename()
+    group.read = read
+    if (looks < look) break
+    // At no moment both names were there.
+    assert.deepEqual([own, other].sort(), ['done', 'filesystem/not-found'], `look ${look}`)
   }
 })
 

@@ -1,6 +1,6 @@
 /** Making directories and volumes, listing, renaming and removing. */
 import { isUnosysError } from '../../base/error.ts'
-import { joinPath, parsePath } from '../namespace/index.ts'
+import { joinPath, type OpenObject, parsePath } from '../namespace/index.ts'
 import { attributesOf } from '../objects/index.ts'
 import {
   afterChange,
@@ -145,15 +145,14 @@ export async function renamePath(
     }
     const to = await core.resolve(toPath, context)
     const toPlace = requireMovable(to, 'replaced')
-    if (to.target !== undefined) {
-      if (options.replace !== true)
-        throw new FileError(FileCode.Exists, `${toPath} exists already`, {})
-      if (isDirectory(to.target) !== isDirectory(source)) {
-        const is = isDirectory(to.target) ? 'directory' : 'file'
-        throw new FileError(FileCode.WrongKind, `${toPath} is a ${is}`, { is })
-      }
-    }
     if (from.entry === undefined) continue
+    const refusal = to.target && refusalOf(toPath, { source, target: to.target }, options)
+    if (refusal !== undefined) {
+      // Two looks, at two moments. It must have been so at one: what was seen first is still there.
+      const { entry } = await core.resolve(fromPath, context)
+      if (entry?.object !== from.entry.object || entry.seq !== from.entry.seq) continue
+      throw refusal
+    }
     const operation = namespace.rename(
       { place, seq: from.entry.seq, object: from.entry.object },
       { place: toPlace, seq: to.entry?.seq ?? 0 },
@@ -172,6 +171,18 @@ export async function renamePath(
     return infoOf(crypto, moved.names, isThere && moved.target ? moved.target : source)
   }
   throw conflict(fromPath)
+}
+
+/** Why what stands there cannot give way; undefined if it can. */
+function refusalOf(
+  path: string,
+  { source, target }: { readonly source: OpenObject; readonly target: OpenObject },
+  { replace }: { readonly replace?: boolean },
+): FileError | undefined {
+  if (replace !== true) return new FileError(FileCode.Exists, `${path} exists already`, {})
+  if (isDirectory(target) === isDirectory(source)) return undefined
+  const is = isDirectory(target) ? 'directory' : 'file'
+  return new FileError(FileCode.WrongKind, `${path} is a ${is}`, { is })
 }
 
 /** @see FileSystem.remove */
