@@ -40,7 +40,7 @@ export const stages: readonly Stage[] = [
   },
   tests('layers', ['tools/layers.test.ts'], { concurrency: 1, minutes: 1 }),
   tests('tidy', ['tools/tidy.test.ts'], { concurrency: 1, minutes: 1 }),
-  tests('unit', ['src', 'tools'], {
+  tests('unit', ['src', 'tools', 'bench'], {
     ...{ concurrency: 2, minutes: 2 },
     first: ['src/kernel/consensus/consensus.test.ts', 'src/kernel/placement/placement.test.ts'],
   }),
