@@ -158,8 +158,6 @@ export class ConsensusCluster {
   readonly #trouble: ConsensusTrouble
   #failure: Error | undefined
   #troubled = true
-  /** Everything is executed, and everybody votes. */
-  #isOver = false
 
   constructor(options: ClusterOptions) {
     this.#options = options
@@ -371,7 +369,7 @@ export class ConsensusCluster {
           // It died, or its disk failed: it will ask again.
           if (!(error instanceof JournalError)) this.#fail(node.index, error)
         })
-    if (this.#isOver) return
+    // Also when all is done: a wish of before may come late, and give a member a key that it lost.
     this.#scheduler.after(readmitEveryMs, () => this.#readmitAll(random), 'readmissions')
   }
 
@@ -417,7 +415,6 @@ export class ConsensusCluster {
     const timeMsMax = healMsMax(this.#liarKinds.size) + forgetful.length * readmissionMsMax
     const done = await this.#runFor(timeMsMax, () => this.#isComplete())
     if (!done) throw new Standstill(`${this.#missing()} after ${timeMsMax} ms without trouble`)
-    this.#isOver = true
     this.#checkBudget()
     return this.#scheduler.nowMs - startedMs
   }
