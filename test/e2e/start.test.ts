@@ -422,6 +422,8 @@ test('start: the Processor says where its keys rest', async (t) => {
     },
   )
   await waitFor('it serves', () => program.stdout().includes('serves http://127.0.0.1:'))
+  // A line of its own, which may come a moment later.
+  await waitFor('it says where', () => program.stdout().includes('rest in the file'))
   assert.match(program.stdout(), /keys of this Processor rest in the file/)
   program.child.kill('SIGINT')
   assert.equal((await program.finished).code, 0)
