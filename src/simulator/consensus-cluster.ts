@@ -112,12 +112,12 @@ export type ClusterReport = {
 const delta0Ms = 50
 const calmSyncMs = { min: 0.1, max: 1 }
 /**
- * Everything submitted is executed everywhere this long after the healing: 400 Δ0, and for each
- * liar the time of a view in which the leader is silent when Δ has grown to its most, 2 · 64 Δ0.
+ * Everything submitted is executed everywhere this long after the healing: 200 Δ0, and for each
+ * liar the time of a view in which the leader is silent when Δ has grown to its most, 2 · 16 Δ0.
  */
-const healMsMax = (liarCount: number): number => (400 + 128 * liarCount) * delta0Ms
+const healMsMax = (liarCount: number): number => (200 + 32 * liarCount) * delta0Ms
 /** More for each member that is still to be readmitted: an item to order, an epoch, a state. */
-const readmissionMsMax = 400 * delta0Ms
+const readmissionMsMax = 200 * delta0Ms
 const itemCountDefault = 30
 const clientRetryMs = 400
 /** Of answers with a state, so many are others than were vouched for. */
@@ -125,7 +125,7 @@ const wrongStateChance = 0.15
 /** A member without a vote asks for it so often. */
 const readmitEveryMs = 400
 const eventCountMax = 2_000_000
-/** Whatever is under way when the last item is done: longer than the longest timer, 3 · 64 Δ0. */
+/** Whatever is under way when the last item is done: four times the longest timer, 3 · 16 Δ0. */
 const drainMs = 10_000
 /** So often at most: a liar may leave views behind that have to time out one after the other. */
 const drainsMax = 12
