@@ -15,6 +15,8 @@ export type ManyOptions = {
   /** Run what failed once more. */
   readonly failedAgain: boolean
   readonly divisor: number
+  /** No task is begun any more after so many minutes; undefined: to the end. */
+  readonly minutes: number | undefined
   readonly help: boolean
 }
 
@@ -30,11 +32,13 @@ sim:ci takes about ten minutes on two cores, sim:accept about an hour and a half
   --any-commit   go on although the recorded results are of another commit
   --failed-again run what failed once more, when its cause is mended; with --any-commit
   --divide N     only an N-th of each batch, for a quick look
+  --minutes N    end after N minutes, whatever is left, and say how much that is
   --help         this
 
 A failing seed is printed with the commit and the command that replays it, and the run goes on. It
-ends with a summary. Exit code 0 when every promise was kept, 1 when one was not, 2 when the command
-was not understood, 130 when it was stopped: the same command then goes on.`
+ends with a summary. Exit code 0 when every promise was kept (of those that --minutes left time for),
+1 when one was not, 2 when the command was not understood, 130 when it was stopped: the same command
+then goes on.`
 
 /** @throws UsageError */
 export function parseManyArguments(args: readonly string[]): ManyOptions {
@@ -51,6 +55,10 @@ export function parseManyArguments(args: readonly string[]): ManyOptions {
     anyCommit: values['any-commit'] ?? false,
     failedAgain: values['failed-again'] ?? false,
     divisor: wholeNumber(values.divide ?? '1', 'divide', { min: 1, max: 100_000 }),
+    minutes:
+      values.minutes === undefined
+        ? undefined
+        : wholeNumber(values.minutes, 'minutes', { min: 1, max: 10_000 }),
     help: values.help ?? false,
   }
 }
@@ -63,6 +71,7 @@ type Parsed = {
     'any-commit'?: boolean
     'failed-again'?: boolean
     divide?: string
+    minutes?: string
     help?: boolean
   }
   positionals: string[]
@@ -80,6 +89,7 @@ function parse(args: readonly string[]): Parsed {
         'any-commit': { type: 'boolean' },
         'failed-again': { type: 'boolean' },
         divide: { type: 'string' },
+        minutes: { type: 'string' },
         help: { type: 'boolean' },
       },
     })

@@ -18,6 +18,9 @@ const exitFailed = 1
 const exitUsage = 2
 const exitInterrupted = 130
 
+/** Why a run with `--minutes` ended before its plan. */
+const outOfTime = Symbol('out of time')
+
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
 }
@@ -46,12 +49,14 @@ async function run(options: ManyOptions): Promise<number> {
   const plan = scaled(planOf(options.plan, await countBoundaries()), options.divisor)
   const tasks = plan.flatMap(tasksOf)
   const left = tasks.filter((task) => !record.has(task, options))
-  const { jobs } = options
+  const { jobs, minutes } = options
   say(`Plan ${options.plan}: ${tasks.length} tasks, ${left.length} to do, ${jobs} at once.`)
   say(`Commit ${commit}. Record: ${record.path}`)
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => stop.abort())
+  const clock = setTimeout(() => stop.abort(outOfTime), (minutes ?? 0) * 60_000)
+  if (minutes === undefined) clearTimeout(clock)
   const progress = new Progress(tasks.length, tasks.length - left.length, say)
   await runTasks(left, {
     jobs,
@@ -62,11 +67,12 @@ async function run(options: ManyOptions): Promise<number> {
       progress.done(outcome)
     },
   })
+  clearTimeout(clock)
   progress.stop()
-  return end(plan, record, stop.signal.aborted)
+  return end(plan, record, stop.signal)
 }
 
-function end(plan: readonly Batch[], record: RunRecord, isStopped: boolean): number {
+function end(plan: readonly Batch[], record: RunRecord, stop: AbortSignal): number {
   const results = plan.map((batch) => resultOf(batch, record))
   say('')
   for (const line of summaryLines(results, { ...record.head, commits: record.commits })) say(line)
@@ -75,12 +81,16 @@ function end(plan: readonly Batch[], record: RunRecord, isStopped: boolean): num
     say(`\nBroken promises: ${failures.length}`)
     for (const failure of failures) say(`\n${failure}`)
   }
-  if (isStopped) {
+  const isOutOfTime = stop.reason === outOfTime
+  if (stop.aborted && !isOutOfTime) {
     say('\nStopped. The same command goes on from here.')
     return exitInterrupted
   }
+  const left = plan.flatMap(tasksOf).filter((task) => !record.has(task)).length
+  if (isOutOfTime)
+    say(`\nOut of time, with ${left} tasks left. The same command goes on from here.`)
   if (failures.length > 0) return exitFailed
-  say('\nEvery promise was kept.')
+  say(left > 0 ? '\nEvery promise looked at was kept.' : '\nEvery promise was kept.')
   return 0
 }
 
