@@ -30,9 +30,16 @@ type Start = {
   readonly folder: string
   readonly nodeCount: number
   readonly nodeFlags: readonly string[]
-  /** How many of the last members propose what nobody votes for, and vote for nothing. */
+  /** How many of the last members lie, and how. */
   readonly liars: number
+  readonly lie?: Lie
 }
+
+/**
+ * `lying`: they propose what nobody votes for, and vote for nothing. `equivocating`: what they
+ * propose and vote is one thing to some and another to others.
+ */
+export type Lie = 'lying' | 'equivocating'
 
 /** Replies to orders come in the order of the orders. */
 class Orders {
@@ -59,7 +66,7 @@ class Orders {
 export async function startGroup(start: Start): Promise<Measured> {
   const program = fileURLToPath(new URL('./group-node.ts', import.meta.url))
   const isLiar = (n: number): boolean => n > start.nodeCount - start.liars
-  const argumentsOf = (n: number): string[] => (isLiar(n) ? ['--liar'] : [])
+  const argumentsOf = (n: number): string[] => (isLiar(n) ? ['--lie', start.lie ?? 'lying'] : [])
   const world = await startWorld({ ...start, program, argumentsOf })
   const orders = new Map(world.processors.map(({ n, child }) => [n, new Orders(child)]))
   const give = async (n: number, order: GroupOrder): Promise<GroupReply> => {

@@ -14,7 +14,7 @@ import {
   UsageError,
 } from './consensus-arguments.ts'
 import { type ConsensusLine, consensusTable, lineText } from './consensus-lines.ts'
-import { type Measured, startEcho, startGroup, startHttp } from './consensus-worlds.ts'
+import { type Lie, type Measured, startEcho, startGroup, startHttp } from './consensus-worlds.ts'
 import type { GroupJob } from './group-jobs.ts'
 import { fixed } from './lines.ts'
 import { cpuMsOf, type Run, runOf } from './measure.ts'
@@ -112,19 +112,29 @@ async function silence(world: Measured): Promise<void> {
   await pause(noticeMs)
 }
 
-/** Members whose blocks nobody votes for, and who vote for none: their views are lost. */
-async function lied(nodeCount: number): Promise<void> {
+/** As many members that lie as a group bears. */
+async function lied(nodeCount: number, lie: Lie): Promise<void> {
   const liars = Math.floor((nodeCount - 1) / 3)
-  const at = join(folder, `liars-${nodeCount}`)
-  const world = await startGroup({ folder: at, nodeCount, nodeFlags, liars })
+  const at = join(folder, `${lie}-${nodeCount}`)
+  const world = await startGroup({ folder: at, nodeCount, nodeFlags, liars, lie })
   try {
     await world.run({ job: 'write', clients: faultyClients, ms })
     for (const clients of [1, faultyClients])
       for (const job of ['write', 'read'] as const)
-        await measure(world, { job, clients, stopped: 0, faulty: `${liars} lying` })
+        await measure(world, { job, clients, stopped: 0, faulty: `${liars} ${lie}` })
+    if (lie === 'equivocating') await noticed(world, liars)
   } finally {
     await world.stop()
   }
+}
+
+/** Contradicting votes come to light: beside a liar that told no lie, figures are worth nothing. */
+async function noticed(world: Measured, liars: number): Promise<void> {
+  const honest = world.processors.slice(0, -liars)
+  const counts = await Promise.all(honest.map((processor) => world.countsOf(processor)))
+  const found = counts.reduce((sum, count) => sum + (count['consensus.evidence'] ?? 0), 0)
+  if (found === 0) throw new Error('no member found evidence against the equivocating ones')
+  note(`${world.processors.length} members, ${liars} equivocating: ${found} proofs of it kept`)
 }
 
 /** Each member leads in its turn, so a killed one is the leader's or about to be. */
@@ -176,7 +186,8 @@ await floor()
 for (const level of options.levels) {
   for (const members of memberCounts) {
     await world(level, members)
-    if (level === 'group' && options.faults) await lied(members)
+    if (level !== 'group' || !options.faults) continue
+    for (const lie of ['lying', 'equivocating'] as const) await lied(members, lie)
   }
 }
 if (options.json) console.log(JSON.stringify({ ...facts, lines, notes }))

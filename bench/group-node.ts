@@ -19,10 +19,11 @@ import { createSqliteJournals } from '../src/adapters/sqlite-journal.ts'
 import { createWsTransport } from '../src/adapters/ws-transport.ts'
 import { toHex } from '../src/base/bytes.ts'
 import { type ObjectId, objectIdOf, tagOf } from '../src/base/ids.ts'
-import { createKernel, type Kernel, type KernelPorts } from '../src/kernel/kernel.ts'
+import { createAltered, type Kernel, type KernelPorts } from '../src/kernel/kernel.ts'
 import { type Genesis, ObjectKind, type Operation } from '../src/kernel/section/index.ts'
 import { createSessions } from '../src/kernel/users/index.ts'
 import { type ProcessorFiles, readProcessor } from '../src/main/read-world.ts'
+import { equivocator } from './equivocator.ts'
 import { type GroupJob, type Timed, timedFor } from './group-jobs.ts'
 
 export type GroupOrder =
@@ -51,10 +52,10 @@ const wrongClock: KernelPorts['clock'] = {
   wallMs: () => nodeClock.wallMs() + 3_600_000,
 }
 
-function portsIn(folder: string, isLiar: boolean): KernelPorts {
+function portsIn(folder: string, lie: string | undefined): KernelPorts {
   const metrics = new MemoryMetrics()
   return {
-    clock: isLiar ? wrongClock : nodeClock,
+    clock: lie === 'lying' ? wrongClock : nodeClock,
     random: nodeRandom,
     crypto: createNodeCrypto(),
     handshake: noiseHandshake,
@@ -68,22 +69,32 @@ function portsIn(folder: string, isLiar: boolean): KernelPorts {
   }
 }
 
-async function startKernel(ports: KernelPorts, folder: string): Promise<[Kernel, ProcessorFiles]> {
+async function startKernel(
+  ports: KernelPorts,
+  folder: string,
+  lie: string | undefined,
+): Promise<[Kernel, ProcessorFiles]> {
   const files = await readProcessor(folder)
   const { config, genesis } = files
   const keys = await createFileKeyring(files.keyringPath).load()
   const self = { n: config.n, node: config.node, address: config.linkAddress }
-  const kernel = await createKernel(ports, {
+  const { consensusSeed } = keys
+  const altered =
+    lie === 'equivocating'
+      ? equivocator(ports.crypto, genesis, { node: config.node, consensusSeed })
+      : {}
+  const options = {
     version: 'bench',
     genesis,
     keys,
     linkAddress: config.linkAddress,
     mayBeNew: true,
     peers: [...config.peers, self].sort((a, b) => a.n - b.n),
-    onFatal: (error) => {
+    onFatal: (error: Error) => {
       throw error
     },
-  })
+  }
+  const kernel = await createAltered(ports, options, altered)
   await kernel.start()
   return [kernel, files]
 }
@@ -191,12 +202,12 @@ const { values } = parseArgs({
   options: {
     data: { type: 'string', default: '' },
     supervised: { type: 'boolean' },
-    liar: { type: 'boolean', default: false },
+    lie: { type: 'string' },
     'log-level': { type: 'string' },
   },
 })
-const ports = portsIn(values.data, values.liar)
-const [kernel, files] = await startKernel(ports, values.data)
+const ports = portsIn(values.data, values.lie)
+const [kernel, files] = await startKernel(ports, values.data, values.lie)
 const client = new GroupClient(ports, kernel)
 
 async function carryOut(order: GroupOrder): Promise<GroupReply> {
