@@ -107,7 +107,7 @@ export function drawLimits(random: SimRandom): Partial<ConsensusLimits> {
   if (!random.happens(0.35)) return {}
   const payloadBytesMax = 64 * 1024 + random.below(64 * 1024)
   return {
-    unsyncedBytesMax: payloadBytesMax,
+    unsyncedBytesMax: 512 + random.below(random.happens(0.5) ? 4_096 : payloadBytesMax),
     itemBytesMax: 60_000,
     payloadBytesMax,
     rangeBytesMax: 1024 + random.below(200_000),

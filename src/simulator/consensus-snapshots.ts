@@ -31,6 +31,8 @@ import type { Range, SimRandom } from './sim-random.ts'
 
 const parts = { live: 3, state: 4, head: 5 } as const
 const headsMax = 1_000
+/** Behind the end of every run. */
+const farMs = 100 * 365 * 24 * 60 * 60_000
 const answerMs: Range = { min: 1, max: 120 }
 
 /** The state after a height, as its bytes hold it. */
@@ -187,6 +189,11 @@ export class SnapshotApplication extends CountingApplication {
 
   membersAfter(height: number): readonly ConsensusMember[] | undefined {
     return this.#next?.height === height ? this.#next.members : undefined
+  }
+
+  /** Moves with every block, and never comes: what follows from a change happens all the time. */
+  nextExpiryMs(): number | undefined {
+    return farMs + this.height
   }
 
   #state(): CountedState {

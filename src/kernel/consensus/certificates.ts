@@ -21,7 +21,10 @@ import { castVote, keepVotesOf } from './votes.ts'
 /** Votes and certificates of settled views are cleared from the journal once in so many views. */
 const pruneEveryViews = 64
 
-/** Upon a certificate from a peer. False if it is a forgery. */
+/**
+ * Upon a certificate from a peer. False if it is a forgery. True also for whatever says nothing new:
+ * that one is not looked at, and must not be kept.
+ */
 export function onCertificate(
   machine: Machine,
   from: MemberIndex,

@@ -235,3 +235,45 @@ test('a state that differs from what a quorum vouches for is replaced, however o
   assert.deepEqual(transfers(one), [])
   assert.equal(one.machine.checkpoints.transfer, undefined)
 })
+
+test('C25: whoever has taken up a state vouches for it, so that b + 1 come to vouch', () => {
+  const one = belowBase()
+  hearVote(one, base, 1)
+  hearVote(one, base, 2)
+  one.input({ kind: 'transferred', checkpoint: base, ok: true })
+  assert.deepEqual(one.sent('checkpointVote').length, 1)
+  assert.equal(vouchedOf(one.machine)?.height, 5, 'with two others: a quorum')
+  one.input({ kind: 'snapshot', snapshot: base })
+  assert.deepEqual(one.sent('checkpointVote'), [], 'once')
+})
+
+test('a state that a quorum vouches for needs no more vouching when it was taken up', () => {
+  const one = behind(12)
+  const [asked] = askedOf(one)
+  one.hear(asked!, { kind: 'checkpoint', checkpoint: stableOf(at(8)) })
+  one.input({ kind: 'transferred', checkpoint: at(8), ok: true })
+  assert.deepEqual(one.sent('checkpointVote'), [])
+})
+
+test('a member without a vote, too, notices that its state is damaged', () => {
+  const one = executedTo(8)
+  one.machine.muted = true
+  one.input({ kind: 'snapshot', snapshot: at(4, 1) })
+  assert.deepEqual(one.sent('checkpointVote'), [])
+  one.hear(1, { kind: 'checkpoint', checkpoint: stableOf(at(4)) })
+  assert.deepEqual(transfers(one), [4])
+})
+
+test('nothing is vouched for from a state that is known to be damaged', () => {
+  const one = executedTo(8)
+  one.input({ kind: 'snapshot', snapshot: at(4, 1) })
+  one.hear(1, { kind: 'checkpoint', checkpoint: stableOf(at(4)) })
+  assert.deepEqual(transfers(one), [4])
+  one.input({ kind: 'snapshot', snapshot: at(8, 1) })
+  assert.deepEqual(one.sent('checkpointVote'), [])
+  one.input({ kind: 'transferred', checkpoint: at(4), ok: true })
+  one.input({ kind: 'snapshot', snapshot: at(8) })
+  const [said] = one.sent('checkpointVote')
+  assert(said?.kind === 'checkpointVote')
+  assert.deepEqual([said.vote.height, said.vote.state], [8, stateOf(8)])
+})

@@ -2,7 +2,8 @@
  * Checkpoints: a quorum vouches for the state after a height, so that the log before it need not
  * be kept, and a member without it takes up the state instead (PROTOCOL 2.8).
  *
- * Upon a snapshot of the application on the disk: vote for it, to all.
+ * Upon a snapshot of the application on the disk, or a state taken up that is not stable yet: vote
+ *   for it, to all.
  * Upon a quorum of equal votes: the checkpoint is *stable*. The log up to the stable checkpoint
  *   before it goes (two are kept: a member that is taking up the older one must find what follows).
  * Upon a stable checkpoint that differs from our own snapshot: our state is damaged; take up that
@@ -41,6 +42,8 @@ export type Checkpoints = {
   previous: LogPosition
   /** Our newest snapshot: heights above it are needed at a restart. */
   own: LogPosition
+  /** What our newest snapshot says, vouched for or not; undefined before the first of this run. */
+  ownState: Checkpoint | undefined
   prunedHeight: number
   /** The state of this checkpoint is being fetched: nothing is executed meanwhile. */
   transfer: VouchedCheckpoint | undefined
@@ -53,6 +56,7 @@ export const newCheckpoints = (memberCount: number): Checkpoints => ({
   stable: undefined,
   previous: { height: 0, view: 0 },
   own: { height: 0, view: 0 },
+  ownState: undefined,
   prunedHeight: 0,
   transfer: undefined,
   diverged: false,
@@ -65,18 +69,24 @@ const isEqual = (a: Checkpoint, b: Checkpoint): boolean =>
 export function onSnapshot(machine: Machine, snapshot: Checkpoint): void {
   const { base, checkpoints } = machine
   if (snapshot.height < base.height || snapshot.height <= checkpoints.own.height) return
+  // It is of a state that we know to be damaged.
+  if (checkpoints.diverged) return
   const checkpoint = snapshot.height === base.height ? { ...snapshot, view: 0 } : snapshot
   checkpoints.own = { height: checkpoint.height, view: checkpoint.view }
-  // Heights that we vouched for before our state was taken from others are not vouched for anew.
-  const { signer } = machine.setup
-  if (!machine.muted && checkpoint.height > signer.vouchedHeight) {
-    const vote = signer.checkpoint(checkpoint)
-    keepVote(checkpoints, vote)
-    send(machine, 'all', { kind: 'checkpointVote', vote })
-    tally(machine, vote)
-  }
+  checkpoints.ownState = checkpoint
+  vouch(machine, checkpoint)
   compare(machine, checkpoint)
   pruneLog(machine)
+}
+
+/** Heights that we vouched for before our state was taken from others are not vouched for anew. */
+function vouch(machine: Machine, checkpoint: Checkpoint): void {
+  const { signer } = machine.setup
+  if (machine.muted || checkpoint.height <= signer.vouchedHeight) return
+  const vote = signer.checkpoint(checkpoint)
+  keepVote(machine.checkpoints, vote)
+  send(machine, 'all', { kind: 'checkpointVote', vote })
+  tally(machine, vote)
 }
 
 /** Upon a vote of another member. */
@@ -197,7 +207,8 @@ function learnStable(machine: Machine, checkpoint: StableCheckpoint): void {
     checkpoints.votes[signer] = known.filter((one) => one.height >= checkpoint.height)
   write(machine, { kind: 'stable', checkpoint })
   emit(machine, { kind: 'stable', checkpoint })
-  const own = checkpoints.votes[machine.setup.self]?.find((one) => one.height === checkpoint.height)
+  const ours = [checkpoints.ownState, ...(checkpoints.votes[machine.setup.self] ?? [])]
+  const own = ours.find((one) => one?.height === checkpoint.height)
   if (own !== undefined) compare(machine, own)
   pruneLog(machine)
 }
@@ -251,7 +262,10 @@ export function onTransferred(machine: Machine, checkpoint: Checkpoint, ok: bool
   const { digest, height, view } = checkpoint
   machine.executed = { height, view, digest }
   checkpoints.own = { height, view }
+  checkpoints.ownState = checkpoint
   checkpoints.prunedHeight = Math.max(checkpoints.prunedHeight, height)
+  // Where few have a state, each that has it counts: b + 1 must vouch before others can follow.
+  if (height > (checkpoints.stable?.height ?? 0)) vouch(machine, checkpoint)
 }
 
 /** What we can show of a state of this epoch: the stable one, or our own newest vote. */

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { Group, type Member } from '../../../test/conformance/consensus-fixture.ts'
 import { makeItem } from '../../simulator/consensus-application.ts'
 import type { Block, BlockRange, Certificate } from './types.ts'
+import { certificateHolds } from './verify.ts'
 
 const group = new Group(4)
 const self = [0, 1, 2, 3].find((at) => ![1, 2, 3].some((view) => group.leader(view) === at))!
@@ -267,4 +268,38 @@ test('C96: and so does a proved range that does', () => {
   one.hearCertificate(finalOf(chain[4]!))
   one.hear(askedPeer(one) as number, { kind: 'range', ...rangeOf(2, 5) })
   assert.equal(one.ofKind('alarm').length, 1)
+})
+
+test('of blocks up to the known finalization the known certificate is kept, not one at hand', () => {
+  const one = member()
+  one.hearCertificate(finalOf(chain[7]!))
+  const range = rangeOf(1, 8)
+  const signatures = range.certificate.signatures.map((bytes) => bytes.map((byte) => byte ^ 1))
+  const certificate = { ...range.certificate, signatures }
+  const { setup } = one.machine
+  assert(!certificateHolds(setup, certificate))
+  one.hear(askedPeer(one) as number, { kind: 'range', ...range, certificate })
+  const kept = one.ofKind('commit').flatMap((effect) => effect.certificate ?? [])
+  assert.deepEqual(
+    kept.map((each) => [each.view, certificateHolds(setup, each)]),
+    [[8, true]],
+  )
+})
+
+test('answers of no use are asked for once round, and then when the timer says so', () => {
+  const one = member()
+  one.hearCertificate(finalOf(chain[7]!))
+  let count = 0
+  for (let asked = askedPeer(one); asked !== undefined; asked = askedPeer(one)) {
+    assert(++count <= others.length, 'a storm')
+    // True blocks, but none that follows what was executed.
+    const range = { ...rangeOf(2, 8), fromHeight: 1 }
+    one.hear(asked as number, { kind: 'range', ...range })
+  }
+  assert.equal(count, others.length)
+  one.input({ kind: 'timer', id: 'fetch', view: 8 })
+  const again = askedPeer(one)
+  assert(typeof again === 'number')
+  one.hear(again, { kind: 'range', ...rangeOf(1, 8) })
+  assert.equal(one.machine.executed.height, 8)
 })

@@ -4,8 +4,9 @@
  * A finalized block is executed after all its ancestors. Those not in memory are fetched
  * (`fetch.ts`), and what comes is judged here.
  *
- * While the disk is far behind nothing is executed: what waits to be written is memory too, and
- * blocks that are not executed have a bound, beyond which proposals with items get no vote of ours.
+ * While the disk is far behind nothing is executed but a range that was asked for before: what waits
+ * to be written is memory too, and blocks that are not executed have a bound, beyond which proposals
+ * with items get no vote of ours.
  *
  * @pure
  */
@@ -165,8 +166,11 @@ export function onRange(machine: Machine, from: MemberIndex, range: BlockRange):
     return
   }
   const blocks = range.blocks.slice(skip)
+  // Of what is known to be final the certificate at hand was looked at no more: ours counts.
+  const isKnown = certificate.digest === machine.final.digest
+  const proof = isKnown ? machine.final.certificate : certificate
   for (const block of blocks) {
-    const own = block.digest === certificate.digest ? certificate : undefined
+    const own = block.digest === certificate.digest ? proof : undefined
     execute(machine, hold(machine, block), own)
   }
   if (isLarge(machine, blocks) || machine.executed.view >= machine.final.view) machine.helper = from

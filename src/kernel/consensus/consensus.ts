@@ -45,6 +45,7 @@ import {
   ownVotesIn,
   takeBack,
 } from './state.ts'
+import { StateTransfer } from './state-transfer.ts'
 import { TimerSet } from './timer-set.ts'
 import type {
   Block,
@@ -91,7 +92,7 @@ class Driver implements Consensus {
   #expiryMs: number | undefined
   #failed = false
   #forgetLinks: () => void = () => undefined
-  #transferring = new AbortController()
+  readonly #stateTransfer: StateTransfer
 
   constructor(options: ConsensusOptions, mutation: Mutation | undefined) {
     checkConfig(options.config)
@@ -119,6 +120,7 @@ class Driver implements Consensus {
       onDurable: (done) => this.#onDurable(done),
       onFailed: (error) => this.#onJournalFailed(error),
     })
+    this.#stateTransfer = this.#transferOf()
     options.links.handle(channels.consensus, { onMessage: (message) => this.#onMessage(message) })
   }
 
@@ -179,7 +181,7 @@ class Driver implements Consensus {
 
   #halt(): void {
     this.#running = false
-    this.#transferring.abort()
+    this.#stateTransfer.abort()
     this.#forgetLinks()
     this.#timers.clear()
   }
@@ -215,6 +217,11 @@ class Driver implements Consensus {
   snapshot(snapshot: Snapshot): void {
     if (!this.#running) return
     this.#run({ kind: 'snapshot', snapshot })
+    this.#announce()
+  }
+
+  /** That we vouch for a state of an epoch which others may have missed. */
+  #announce(): void {
     if (this.#epoch.start.epoch > this.#options.config.epoch) this.#talk.announce(this.#epoch)
   }
 
@@ -289,7 +296,7 @@ class Driver implements Consensus {
     }
     this.#machine = createMachine(this.#epoch.setup, restored, start.baseHeight, before)
     this.#commitAfter = 0
-    this.#transferring.abort()
+    this.#stateTransfer.abort()
     this.#talk.forget()
     this.#timers.clear()
     // What waited was of the epoch before.
@@ -534,40 +541,34 @@ class Driver implements Consensus {
   #transfer(checkpoint: VouchedCheckpoint): void {
     const { log } = this.#options
     log.info('the state of a checkpoint is fetched', { height: checkpoint.height })
-    this.#fetchState(checkpoint).catch((error: unknown) => {
+    this.#stateTransfer.begin(this.#epoch, checkpoint).catch((error: unknown) => {
       if (this.#running) this.#fail(error)
     })
   }
 
-  async #fetchState(checkpoint: VouchedCheckpoint): Promise<void> {
+  #transferOf(): StateTransfer {
     const { application, metrics } = this.#options
-    const epoch = this.#epoch
-    const others = checkpoint.signers.filter((signer) => signer !== this.#self)
-    const holders = others.map((signer) => nodeOf(epoch.setup, signer))
-    this.#transferring = new AbortController()
-    const { signal } = this.#transferring
-    const fetched = await application.fetchState?.({ ...checkpoint, holders, signal })
-    if (!this.#running || this.#epoch !== epoch) return
-    const done = (ok: boolean): void => {
+    const end = (epoch: Epoch, checkpoint: VouchedCheckpoint, ok: boolean): void => {
       if (this.#epoch === epoch) this.#run({ kind: 'transferred', checkpoint, ok })
     }
-    if (fetched === undefined) {
-      this.#timers.set('transfer', epoch.setup.delta0Ms, () => done(false))
-      return
-    }
-    this.#outbox.write(fetched.writes)
-    this.#outbox.write(writesOf({ kind: 'installed', checkpoint }, epoch.wire.context))
-    this.#outbox.whenDurable(() => {
-      this.#guarded(() => {
-        this.#shown.replaced()
-        fetched.installed()
-        this.#noteExpiry()
-        this.#height = checkpoint.height
-        metrics.gauge('consensus.height', checkpoint.height)
-        done(true)
-      })
+    return new StateTransfer({
+      application,
+      outbox: this.#outbox,
+      isCurrent: (epoch) => this.#running && this.#epoch === epoch,
+      behindCommits: (task) => this.#leave(this.#commitAfter, task),
+      onFailed: (epoch, checkpoint) =>
+        this.#timers.set('transfer', epoch.setup.delta0Ms, () => end(epoch, checkpoint, false)),
+      onDurable: (epoch, checkpoint, installed) =>
+        this.#guarded(() => {
+          this.#shown.replaced()
+          installed()
+          this.#noteExpiry()
+          this.#height = checkpoint.height
+          metrics.gauge('consensus.height', checkpoint.height)
+          end(epoch, checkpoint, true)
+          this.#announce()
+        }),
     })
-    this.#outbox.flush()
   }
 
   #noteExpiry(): void {

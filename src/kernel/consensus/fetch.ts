@@ -80,11 +80,18 @@ export function noHelper(machine: Machine, peer: MemberIndex | undefined): void 
   if (machine.helper === peer) machine.helper = undefined
 }
 
-/** A peer's answer proved nothing: no more of it is heard, and whoever is next is asked. */
+/** A peer's answer was of no use: it is not heard until it is asked again. */
 export function refute(machine: Machine, fetch: Fetch, peer: MemberIndex): void {
   fetch.asked.delete(peer)
   noHelper(machine, peer)
-  if (fetch.current === peer) askNext(machine, fetch)
+  if (fetch.current === peer) refused(machine, fetch)
+}
+
+/** The next one at once, but only once round: then the timer asks. */
+function refused(machine: Machine, fetch: Fetch): void {
+  fetch.refusals++
+  const reachable = machine.up.filter((isUp) => isUp).length
+  if (fetch.refusals < reachable) askNext(machine, fetch)
 }
 
 /** Upon the fetch timer: the next peer. */
@@ -102,14 +109,12 @@ export function onFetchLink(machine: Machine, peer: MemberIndex, up: boolean): v
   if (up ? fetch.current === undefined : fetch.current === peer) askNext(machine, fetch)
 }
 
-/** Upon a peer that cannot help: the next one at once, but only once round. */
+/** Upon a peer that cannot help. */
 export function onLacking(machine: Machine, from: MemberIndex, digest: Digest): void {
   const { fetch } = machine
   if (fetch === undefined || fetch.current !== from || fetch.request.digest !== digest) return
-  fetch.refusals++
   noHelper(machine, from)
-  const reachable = machine.up.filter((isUp) => isUp).length
-  if (fetch.refusals < reachable) askNext(machine, fetch)
+  refused(machine, fetch)
 }
 
 /** Upon a member that is behind: from the journal what is executed, from memory what is not. */

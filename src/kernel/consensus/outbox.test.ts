@@ -144,3 +144,20 @@ test('closed, it lets nothing out, not even what becomes durable; and says when 
   assert.deepEqual(left, [])
   assert.deepEqual(heard, [])
 })
+
+test('what waits for one vote leaves in its order, whatever leaving causes', async () => {
+  const { journal, outbox } = setUp()
+  const left: number[] = []
+  outbox.write(put(1), 1)
+  outbox.leave(1, () => {
+    left.push(1)
+    outbox.leave(1, () => left.push(3))
+    outbox.leave(0, () => left.push(4))
+  })
+  outbox.leave(1, () => left.push(2))
+  outbox.flush()
+  await journal.end(0)
+  assert.deepEqual(left, [1, 2, 3, 4])
+  outbox.leave(1, () => left.push(5))
+  assert.equal(left.length, 5, 'nothing waits any more')
+})

@@ -4,7 +4,8 @@
  * Writes of a step go into the open batch. Up to two commits are under way at once, so that the
  * store's next sync starts without waiting for this thread; what many steps write meanwhile shares
  * the commit after. Messages that show votes of ours wait for the commit with the youngest of them;
- * the others leave at once. A commit that fails stops the process: nothing of it was sent.
+ * the others leave at once. What waits for the same vote leaves in its order, and nothing that one
+ * of them causes overtakes the rest. A commit that fails stops the process: nothing of it was sent.
  */
 import type { Journal, JournalWrite } from '../../ports/journal.ts'
 
@@ -38,6 +39,7 @@ export class Outbox {
   #unsyncedBytes = 0
   #durableVote = 0
   #waiting: { readonly after: number; readonly leave: () => void }[] = []
+  #isLeaving = false
   #last: Promise<void> = Promise.resolve()
   #closed = false
 
@@ -70,10 +72,22 @@ export class Outbox {
     this.#open.tasks.push(task)
   }
 
-  /** Let something leave now, or when own votes up to `after` are durable. */
+  /** Let something leave now, or when own votes up to `after` are durable. `leave` never throws. */
   leave(after: number, leave: () => void): void {
-    if (after <= this.#durableVote) leave()
+    if (after <= this.#durableVote && !this.#isLeaving) leave()
     else this.#waiting.push({ after, leave })
+  }
+
+  /** Until nothing that waits is ready: what leaves may add more. */
+  #leaveReady(): void {
+    this.#isLeaving = true
+    const isReady = (one: { readonly after: number }): boolean => one.after <= this.#durableVote
+    for (let ready = this.#waiting.filter(isReady); ready.length > 0; ) {
+      this.#waiting = this.#waiting.filter((one) => !isReady(one))
+      for (const one of ready) one.leave()
+      ready = this.#waiting.filter(isReady)
+    }
+    this.#isLeaving = false
   }
 
   /** At the end of each step: commit what it wrote, or leave it for the commit that follows. */
@@ -96,10 +110,7 @@ export class Outbox {
     this.#unsyncedBytes -= batch.bytes
     if (this.#closed) return
     this.#durableVote = Math.max(this.#durableVote, batch.ownVote)
-    const ready = this.#waiting.filter((one) => one.after <= this.#durableVote)
-    if (ready.length > 0)
-      this.#waiting = this.#waiting.filter((one) => one.after > this.#durableVote)
-    for (const one of ready) one.leave()
+    this.#leaveReady()
     this.flush()
     this.#events.onDurable(batch)
     for (const task of batch.tasks) task()
