@@ -21,7 +21,7 @@ import { EpochClaims, type LaterEpoch } from './epoch-claims.ts'
 import { EpochTalk } from './epoch-talk.ts'
 import type { ConsensusOptions } from './options.ts'
 import { writesOf } from './records.ts'
-import type { EpochStart, MemberIndex, Message, StableCheckpoint } from './types.ts'
+import type { Certificate, EpochStart, MemberIndex, Message, StableCheckpoint } from './types.ts'
 import { contextOf } from './verify.ts'
 import {
   addressOf,
@@ -204,24 +204,30 @@ test('whoever vouches for a state of its epoch tells all others once, however la
   assert.deepEqual(told && decodeEpoch(told.message.head).vouched, desk.vouched)
 })
 
+/** The first epoch as it was executed: block three ended it, and was finalized by one behind it. */
+async function executeFirst(journal: Journal, { wire }: Epoch): Promise<void> {
+  for (const [index, block] of chain.slice(0, 3).entries()) {
+    const { digest, header } = block
+    const certificate =
+      index < 2 ? group.certificate('finalize', header.view, { digest }) : undefined
+    const record = { kind: 'executed', height: index + 1, block, certificate } as const
+    await journal.commit(writesOf({ kind: 'haveBlock', block }, wire.context))
+    await journal.commit(writesOf(record, wire.context))
+  }
+}
+
+const endedBy = (block: (typeof chain)[number]): Certificate =>
+  group.certificate('finalize', block.header.view, { digest: block.digest })
+
 test('C25: whoever is still in the epoch before ours is shown what ended it and given its blocks', async () => {
   const desk = new Desk()
   const old = await desk.open(first)
   const ours = await desk.open(second)
   const journal = await desk.journal
-  const [a, b, end, behind] = chain
-  const finalOf = group.certificate('finalize', 4, { digest: behind!.digest })
-  for (const [index, block] of [a!, b!, end!].entries()) {
-    const { digest, header } = block
-    // The block that ended it was finalized by one behind it.
-    const certificate =
-      index < 2 ? group.certificate('finalize', header.view, { digest }) : undefined
-    const record = { kind: 'executed', height: index + 1, block, certificate } as const
-    await journal.commit(writesOf({ kind: 'haveBlock', block }, old.wire.context))
-    await journal.commit(writesOf(record, old.wire.context))
-  }
+  const [, , end, behind] = chain
+  await executeFirst(journal, old)
   await journal.commit(writesOf({ kind: 'haveBlock', block: behind! }, old.wire.context))
-  desk.talk.end({ epoch: old, certificate: finalOf })
+  desk.talk.end({ epoch: old, certificate: endedBy(behind!) })
   assert.deepEqual(
     desk.sent.map(({ to }) => to),
     [1, 2, 3],
@@ -240,5 +246,35 @@ test('C25: whoever is still in the epoch before ours is shown what ended it and 
   assert.deepEqual(await fetch(3, behind!), ['block'])
   assert.deepEqual(await fetch(3, end!), ['block'])
   assert.deepEqual(await fetch(Number.MAX_SAFE_INTEGER, group.block(7)), ['lacking'])
+  assert.deepEqual(desk.failed, [])
+})
+
+test('heights of the epoch before that are gone are lacking, and no other heights are given', async () => {
+  const desk = new Desk()
+  const [old, ours] = [await desk.open(first), await desk.open(second)]
+  const journal = await desk.journal
+  const [one, two, , behind] = chain
+  await executeFirst(journal, old)
+  desk.talk.end({ epoch: old, certificate: endedBy(behind!) })
+  const upTo = { height: 1, view: one!.header.view }
+  await journal.commit(writesOf({ kind: 'pruneLog', upTo }, old.wire.context))
+  const answer = async (fromHeight: number): Promise<Message> => {
+    desk.sent.length = 0
+    const { digest, header } = behind!
+    const message: Message = { kind: 'fetch', fromHeight, view: header.view, digest }
+    assert.equal(desk.talk.hear(incoming(encodeMessage(message, old.wire)), 1, ours), 'done')
+    await desk.pass(10)
+    return decodeMessage(desk.sent[0]!.message, 1, old.wire)
+  }
+  for (const gone of [0, 1])
+    assert.deepEqual(await answer(gone), {
+      ...{ kind: 'lacking', fromHeight: gone, digest: behind!.digest },
+    })
+  const kept = await answer(2)
+  assert(kept.kind === 'range' && kept.fromHeight === 2)
+  assert.deepEqual(
+    kept.blocks.map(({ digest }) => digest),
+    [two!.digest],
+  )
   assert.deepEqual(desk.failed, [])
 })
