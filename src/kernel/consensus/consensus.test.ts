@@ -19,7 +19,7 @@ import type { CommittedBlock, Consensus } from './interface.ts'
 import type { ConsensusLimits } from './limits.ts'
 import { writesOf } from './records.ts'
 import type { Block, Certificate } from './types.ts'
-import { decodeMessage, encodeMessage } from './wire.ts'
+import { decodeMessage, encodeEpoch, encodeMessage } from './wire.ts'
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -416,4 +416,20 @@ test('C106: a disk that is far slower than the log costs a member votes, not its
     world.nodes.map((node) => node.fatal),
     [[], [], [], []],
   )
+})
+
+test('a claim of a later epoch with a forged vote counts against its sender, and moves nobody', async () => {
+  const world = new World(4)
+  await world.startAll()
+  const [liar, node] = [world.nodes[0]!, world.nodes[1]!]
+  const { genesis, members } = world.group.config
+  const start = { epoch: 2, baseHeight: 1, genesis, members }
+  const state = { height: 1, view: 0, digest: genesis, state: genesis }
+  const vouched = { ...state, signers: [0], signatures: [new Uint8Array(64)] }
+  const demerits = (): number => node.metrics.snapshot()['consensus.demerits'] ?? 0
+  assert.equal(demerits(), 0)
+  const encoded = encodeEpoch({ start, vouched }, world.group.wire)
+  liar.links.send(node.id, { channel: channels.consensus, ...encoded })
+  await world.run(() => demerits() === 1)
+  assert.equal(node.consensus.status().epoch, 1)
 })

@@ -252,7 +252,10 @@ class Driver implements Consensus {
     if (from === undefined || from === this.#self) return
     const heard = this.#talk.hear(message, from, this.#epoch)
     if (heard === 'greet') this.#run({ kind: 'linkUp', peer: from })
-    else if (typeof heard === 'object') this.#follow(heard)
+    else if (heard === 'forged') {
+      const what = 'a claim of an epoch with a forged vote'
+      this.#demerits.note(this.#epoch, { kind: 'demerit', peer: from, what })
+    } else if (typeof heard === 'object') this.#follow(heard)
     if (heard !== 'ours') return
     // Blocks are the only large thing to decode: not for those who were not asked.
     const kind = kindOf(message.head)

@@ -17,11 +17,18 @@ import { SimRandom } from '../../simulator/sim-random.ts'
 import { channels, type IncomingMessage } from '../links/index.ts'
 import { checkpointBytes } from './encoding.ts'
 import { type Epoch, epochAfter, firstEpoch, openEpoch } from './epoch.ts'
-import { EpochClaims, type LaterEpoch } from './epoch-claims.ts'
-import { EpochTalk } from './epoch-talk.ts'
+import type { LaterEpoch } from './epoch-claims.ts'
+import { EpochTalk, type Heard } from './epoch-talk.ts'
 import type { ConsensusOptions } from './options.ts'
 import { writesOf } from './records.ts'
-import type { EpochStart, MemberIndex, Message, StableCheckpoint } from './types.ts'
+import type {
+  Certificate,
+  EpochClaim,
+  EpochStart,
+  MemberIndex,
+  Message,
+  StableCheckpoint,
+} from './types.ts'
 import { contextOf } from './verify.ts'
 import {
   addressOf,
@@ -84,6 +91,10 @@ class Desk {
       assert.equal(addressOf(message.head)?.epoch, epoch.start.epoch)
       return decodeMessage(message, 1, epoch.wire).kind
     })
+  }
+
+  claim(ours: Epoch, from: MemberIndex, claim: EpochClaim): Heard {
+    return this.talk.hear(incoming(encodeEpoch(claim, ours.wire), from), from, ours)
   }
 
   async pass(timeMs: number): Promise<void> {
@@ -151,8 +162,8 @@ function vouchedBy(start: EpochStart, signers: MemberIndex[], height = 3): Stabl
 test('C29: a later epoch is followed when b + 1 members claim it and vouch for one state in it', async () => {
   const desk = new Desk()
   const ours = await desk.open(first)
-  const claim = (start: EpochStart, from: number, vouched?: StableCheckpoint): unknown =>
-    desk.talk.hear(incoming(encodeEpoch({ start, vouched }, ours.wire), from), from, ours)
+  const claim = (start: EpochStart, from: number, vouched?: StableCheckpoint): Heard =>
+    desk.claim(ours, from, { start, vouched })
   const follow = (heard: unknown): { epoch: number; signers: number[] } => {
     assert(typeof heard === 'object' && heard !== null, String(heard))
     const { start, votes } = heard as LaterEpoch
@@ -166,12 +177,13 @@ test('C29: a later epoch is followed when b + 1 members claim it and vouch for o
   // A liar’s state, another height, a vote of one epoch in another, the votes of one member twice.
   assert.equal(claim(second, 1, vouchedBy(second, [1])), 'done')
   assert.equal(claim(second, 2, vouchedBy(second, [2], 4)), 'done')
-  assert.equal(claim(second, 2, vouchedBy(third, [2])), 'done')
+  assert.equal(claim(second, 2, vouchedBy(third, [2])), 'forged')
   assert.equal(claim(second, 2, vouchedBy(second, [1])), 'done')
+  await desk.pass(ours.setup.delta0Ms)
   const forged = vouchedBy(second, [0, 1, 2])
   forged.signatures[0]![5]! ^= 1
   forged.signatures[2]![5]! ^= 1
-  assert.equal(claim(second, 2, forged), 'done')
+  assert.equal(claim(second, 2, forged), 'forged')
   assert.deepEqual(follow(claim(second, 2, vouchedBy(second, [2]))), { epoch: 2, signers: [1, 2] })
   // A quorum’s, from one of those who claim.
   desk.talk.forget()
@@ -181,10 +193,32 @@ test('C29: a later epoch is followed when b + 1 members claim it and vouch for o
   desk.talk.forget()
   assert.equal(claim(second, 1, quorum), 'done')
   assert.equal(claim(first, 2, quorum), 'done')
-  const claims = new EpochClaims()
   const strange = { start: { ...second, members: renewed.slice(1) }, vouched: quorum }
-  const add = (from: MemberIndex): unknown => claims.add(from, strange, group.config, () => true)
-  for (const from of [1, 2, 3]) assert.equal(add(from), undefined)
+  for (const from of [1, 2, 3]) assert.equal(desk.claim(ours, from, strange), 'done')
+})
+
+test('of one member a few claims are verified at once, then one every Δ0/2, of each its own', async () => {
+  const desk = new Desk()
+  const ours = await desk.open(first)
+  const vouched = (height: number): StableCheckpoint => vouchedBy(second, [1], height)
+  const flood = (): number => {
+    let verified = 0
+    for (let height = 1; height <= 50; height++) {
+      const forged = { ...vouched(height), state: digestOf('0f'.repeat(32)) }
+      if (desk.claim(ours, 1, { start: second, vouched: forged }) === 'forged') verified++
+    }
+    return verified
+  }
+  assert.equal(flood(), 4)
+  await desk.pass(ours.setup.delta0Ms / 2)
+  assert.equal(flood(), 1)
+  // Nobody else is heard less for it, and after a while this one is heard again.
+  const last = vouchedBy(second, [1])
+  assert.equal(desk.claim(ours, 2, { start: second, vouched: vouchedBy(second, [2]) }), 'done')
+  assert.equal(desk.claim(ours, 1, { start: second, vouched: last }), 'done')
+  await desk.pass(ours.setup.delta0Ms)
+  const heard = desk.claim(ours, 1, { start: second, vouched: last })
+  assert(typeof heard === 'object' && heard.start.epoch === 2)
 })
 
 test('whoever vouches for a state of its epoch tells all others once, however lately it told them', async () => {
@@ -204,24 +238,30 @@ test('whoever vouches for a state of its epoch tells all others once, however la
   assert.deepEqual(told && decodeEpoch(told.message.head).vouched, desk.vouched)
 })
 
+/** The first epoch as it was executed: block three ended it, and was finalized by one behind it. */
+async function executeFirst(journal: Journal, { wire }: Epoch): Promise<void> {
+  for (const [index, block] of chain.slice(0, 3).entries()) {
+    const { digest, header } = block
+    const certificate =
+      index < 2 ? group.certificate('finalize', header.view, { digest }) : undefined
+    const record = { kind: 'executed', height: index + 1, block, certificate } as const
+    await journal.commit(writesOf({ kind: 'haveBlock', block }, wire.context))
+    await journal.commit(writesOf(record, wire.context))
+  }
+}
+
+const endedBy = (block: (typeof chain)[number]): Certificate =>
+  group.certificate('finalize', block.header.view, { digest: block.digest })
+
 test('C25: whoever is still in the epoch before ours is shown what ended it and given its blocks', async () => {
   const desk = new Desk()
   const old = await desk.open(first)
   const ours = await desk.open(second)
   const journal = await desk.journal
-  const [a, b, end, behind] = chain
-  const finalOf = group.certificate('finalize', 4, { digest: behind!.digest })
-  for (const [index, block] of [a!, b!, end!].entries()) {
-    const { digest, header } = block
-    // The block that ended it was finalized by one behind it.
-    const certificate =
-      index < 2 ? group.certificate('finalize', header.view, { digest }) : undefined
-    const record = { kind: 'executed', height: index + 1, block, certificate } as const
-    await journal.commit(writesOf({ kind: 'haveBlock', block }, old.wire.context))
-    await journal.commit(writesOf(record, old.wire.context))
-  }
+  const [, , end, behind] = chain
+  await executeFirst(journal, old)
   await journal.commit(writesOf({ kind: 'haveBlock', block: behind! }, old.wire.context))
-  desk.talk.end({ epoch: old, certificate: finalOf })
+  desk.talk.end({ epoch: old, certificate: endedBy(behind!) })
   assert.deepEqual(
     desk.sent.map(({ to }) => to),
     [1, 2, 3],
@@ -240,5 +280,35 @@ test('C25: whoever is still in the epoch before ours is shown what ended it and 
   assert.deepEqual(await fetch(3, behind!), ['block'])
   assert.deepEqual(await fetch(3, end!), ['block'])
   assert.deepEqual(await fetch(Number.MAX_SAFE_INTEGER, group.block(7)), ['lacking'])
+  assert.deepEqual(desk.failed, [])
+})
+
+test('heights of the epoch before that are gone are lacking, and no other heights are given', async () => {
+  const desk = new Desk()
+  const [old, ours] = [await desk.open(first), await desk.open(second)]
+  const journal = await desk.journal
+  const [one, two, , behind] = chain
+  await executeFirst(journal, old)
+  desk.talk.end({ epoch: old, certificate: endedBy(behind!) })
+  const upTo = { height: 1, view: one!.header.view }
+  await journal.commit(writesOf({ kind: 'pruneLog', upTo }, old.wire.context))
+  const answer = async (fromHeight: number): Promise<Message> => {
+    desk.sent.length = 0
+    const { digest, header } = behind!
+    const message: Message = { kind: 'fetch', fromHeight, view: header.view, digest }
+    assert.equal(desk.talk.hear(incoming(encodeMessage(message, old.wire)), 1, ours), 'done')
+    await desk.pass(10)
+    return decodeMessage(desk.sent[0]!.message, 1, old.wire)
+  }
+  for (const gone of [0, 1])
+    assert.deepEqual(await answer(gone), {
+      ...{ kind: 'lacking', fromHeight: gone, digest: behind!.digest },
+    })
+  const kept = await answer(2)
+  assert(kept.kind === 'range' && kept.fromHeight === 2)
+  assert.deepEqual(
+    kept.blocks.map(({ digest }) => digest),
+    [two!.digest],
+  )
   assert.deepEqual(desk.failed, [])
 })

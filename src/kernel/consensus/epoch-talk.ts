@@ -35,8 +35,17 @@ import {
   kindOf,
 } from './wire.ts'
 
-/** A message of our epoch, or one that is dealt with; `greet` asks to say where we are. */
-export type Heard = 'ours' | 'done' | 'greet' | LaterEpoch
+/**
+ * A message of our epoch, or one that is dealt with; `greet` asks to say where we are, `forged` is
+ * a claim that no correct member sends.
+ */
+export type Heard = 'ours' | 'done' | 'greet' | 'forged' | LaterEpoch
+
+/**
+ * Claims with new votes that are verified of one member at once; after that one every Δ0/2. That is
+ * as often as it answers; the others are for what it announces, and for answers that were late.
+ */
+const claimsAtOnce = 4
 
 /** The epoch before ours, and a finalization in it of its last block or of one behind that. */
 export type EndedEpoch = { readonly epoch: Epoch; readonly certificate: Certificate }
@@ -56,6 +65,8 @@ export class EpochTalk {
   readonly #claims = new EpochClaims()
   /** When each peer was last told, by the monotonic clock. */
   readonly #toldMs = new Map<MemberIndex, number>()
+  /** When what was verified of each peer is paid for, by the monotonic clock. */
+  readonly #verifiedUntilMs = new Map<MemberIndex, number>()
   /** Peers that an answer is under way to. */
   readonly #serving = new Set<MemberIndex>()
   #ended: EndedEpoch | undefined
@@ -103,15 +114,26 @@ export class EpochTalk {
     return true
   }
 
-  #claimed(message: IncomingMessage, from: MemberIndex, { config, setup }: Epoch): Heard {
+  #mayVerify(peer: MemberIndex, { setup }: Epoch): boolean {
+    const nowMs = this.#options.clock.monotonicMs()
+    const everyMs = setup.delta0Ms / 2
+    const fromMs = Math.max(nowMs, this.#verifiedUntilMs.get(peer) ?? nowMs)
+    if (fromMs - nowMs > (claimsAtOnce - 1) * everyMs) return false
+    this.#verifiedUntilMs.set(peer, fromMs + everyMs)
+    return true
+  }
+
+  #claimed(message: IncomingMessage, from: MemberIndex, epoch: Epoch): Heard {
+    const { config, setup } = epoch
     const claim = this.#decoded(() => decodeEpoch(message.head))
     if (claim === undefined) return 'done'
-    const holds = ({ epoch, members }: EpochStart, vote: CheckpointVote): boolean => {
-      const key = members[vote.signer]?.consensusKey
-      const bytes = checkpointBytes({ ...setup.context, epoch }, vote)
+    const holds = (start: EpochStart, vote: CheckpointVote): boolean => {
+      const key = start.members[vote.signer]?.consensusKey
+      const bytes = checkpointBytes({ ...setup.context, epoch: start.epoch }, vote)
       return key !== undefined && setup.crypto.verify(key, bytes, vote.signature)
     }
-    return this.#claims.add(from, claim, config, holds) ?? 'done'
+    const mayVerify = (): boolean => this.#mayVerify(from, epoch)
+    return this.#claims.add(from, claim, config, { holds, mayVerify }) ?? 'done'
   }
 
   #decoded<Value>(decode: () => Value): Value | undefined {

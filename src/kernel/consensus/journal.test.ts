@@ -9,7 +9,7 @@ import { SimJournals } from '../../simulator/sim-journal.ts'
 import { SimRandom } from '../../simulator/sim-random.ts'
 import { ConsensusCode, ConsensusError } from './errors.ts'
 import { type JournalReader, loadJournal, readProvedRange, readStoredBlocks } from './journal.ts'
-import { writesOf } from './records.ts'
+import { heightKey, writesOf } from './records.ts'
 import { createMachine } from './state.ts'
 import type { Block, JournalRecord } from './types.ts'
 
@@ -275,6 +275,28 @@ test('C25: a log that is cleared while it is read is no damage, one with a hole 
   await executed(journal, chain, [1, 2, 3])
   await commit(journal, [{ kind: 'dropBlock', view: 2, digest: chain[1]!.digest }])
   await assert.rejects(readProvedRange(readerOf(journal), 1), isDamaged)
+})
+
+test('nothing is read from a height that is gone, and nothing behind one that is missing', async () => {
+  const journal = await openJournal()
+  const chain = group.chain(6)
+  await executed(journal, chain, [1, 2, 3, 4, 5, 6])
+  await commit(journal, [{ kind: 'pruneLog', upTo: { height: 2, view: 2 } }])
+  const reader = readerOf(journal)
+  const stored = (fromHeight: number): ReturnType<typeof readStoredBlocks> =>
+    readStoredBlocks(reader, { fromHeight, countMax: 9, bytesMax: 1e6 })
+  for (const gone of [0, 1, 2]) {
+    assert.deepEqual(await stored(gone), [])
+    assert.equal(await readProvedRange(reader, gone), undefined)
+  }
+  await journal.commit([{ kind: 'delete', key: heightKey(5) }])
+  const kept = await stored(3)
+  assert.deepEqual(
+    kept.map(({ block, height }) => [height, block.digest]),
+    [3, 4].map((height) => [height, chain[height - 1]!.digest]),
+  )
+  const range = await readProvedRange(reader, 3)
+  assert.deepEqual([range?.blocks.length, range?.certificate.view], [2, 4])
 })
 
 test('a range ends with its epoch, whatever follows in the log', async () => {

@@ -140,6 +140,7 @@ type HeightRange = {
   readonly bytesMax: number
 }
 
+/** Entries of heights one after the other; none when `fromHeight` itself is not there. */
 async function heightEntries(
   reader: JournalReader,
   fromHeight: number,
@@ -150,7 +151,9 @@ async function heightEntries(
     to: records.heightKey(fromHeight + countMax),
     countMax,
   })
-  return entries.map((entry) => records.readHeightEntry(entry.value, reader.context))
+  const gap = entries.findIndex(({ key }, place) => records.heightOfKey(key) !== fromHeight + place)
+  const following = gap < 0 ? entries : entries.slice(0, gap)
+  return following.map((entry) => records.readHeightEntry(entry.value, reader.context))
 }
 
 /** The first entries whose payloads fit. */
@@ -169,7 +172,7 @@ function fitting(
 }
 
 /**
- * Executed blocks by height, oldest first.
+ * Executed blocks by height, oldest first; none when `fromHeight` is gone or not yet there.
  *
  * @throws ConsensusError `consensus/journal-damaged`
  */
