@@ -22,8 +22,8 @@ import { castVote, keepVotesOf } from './votes.ts'
 const pruneEveryViews = 64
 
 /**
- * Upon a certificate from a peer. False if it is a forgery. True also for whatever says nothing new:
- * that one is not looked at, and must not be kept.
+ * Upon a certificate from a peer. False if it is a forgery. True also for whatever says nothing
+ * new: that one is not looked at, and must not be kept.
  */
 export function onCertificate(
   machine: Machine,

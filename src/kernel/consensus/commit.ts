@@ -4,9 +4,9 @@
  * A finalized block is executed after all its ancestors. Those not in memory are fetched
  * (`fetch.ts`), and what comes is judged here.
  *
- * While the disk is far behind nothing is executed but a range that was asked for before: what waits
- * to be written is memory too, and blocks that are not executed have a bound, beyond which proposals
- * with items get no vote of ours.
+ * While the disk is far behind nothing is executed but a range that was asked for before: what
+ * waits to be written is memory too, and blocks that are not executed have a bound, beyond which
+ * proposals with items get no vote of ours.
  *
  * @pure
  */

@@ -32,7 +32,7 @@ import { Outbox } from './outbox.ts'
 import { checkConfig } from './quorum.ts'
 import { endedWrite, epochWrites, ownKeyWrite, writesOf } from './records.ts'
 import { committed, replay } from './replay.ts'
-import { Demerits, reportEvidence, safetyViolated } from './reports.ts'
+import { Reports, safetyViolated } from './reports.ts'
 import { Serving } from './serving.ts'
 import { Shown } from './shown.ts'
 import {
@@ -76,7 +76,7 @@ class Driver implements Consensus {
   readonly #mutation: Mutation | undefined
   readonly #timers: TimerSet
   readonly #serving = new Serving()
-  readonly #demerits: Demerits
+  readonly #reports: Reports
   readonly #inputs: Input[] = []
   readonly #talk: EpochTalk
   #epoch: Epoch
@@ -115,7 +115,7 @@ class Driver implements Consensus {
     this.#epoch = this.#open(firstEpoch(config))
     this.#machine = createMachine(this.#epoch.setup)
     this.#shown = new Shown(options.application)
-    this.#demerits = new Demerits(options)
+    this.#reports = new Reports(options)
     this.#outbox = new Outbox(options.journal, {
       onDurable: (done) => this.#onDurable(done),
       onFailed: (error) => this.#onJournalFailed(error),
@@ -254,7 +254,7 @@ class Driver implements Consensus {
     if (heard === 'greet') this.#run({ kind: 'linkUp', peer: from })
     else if (heard === 'forged') {
       const what = 'a claim of an epoch with a forged vote'
-      this.#demerits.note(this.#epoch, { kind: 'demerit', peer: from, what })
+      this.#reports.demerit(this.#epoch, { peer: from, what })
     } else if (typeof heard === 'object') this.#follow(heard)
     if (heard !== 'ours') return
     // Blocks are the only large thing to decode: not for those who were not asked.
@@ -443,7 +443,7 @@ class Driver implements Consensus {
         )
         return
       case 'evidence':
-        reportEvidence(this.#options, this.#epoch, effect)
+        this.#reports.evidence(this.#epoch, effect)
         return
       case 'alarm':
         this.#fail(safetyViolated(this.#epoch, effect))
@@ -455,7 +455,7 @@ class Driver implements Consensus {
         )
         return
       case 'demerit':
-        this.#demerits.note(this.#epoch, effect)
+        this.#reports.demerit(this.#epoch, effect)
         return
     }
   }
