@@ -1,8 +1,8 @@
 /**
  * One round of asking for lists of added blocks: what b + 1 members say is so. Members that fail
  * are asked again while others may still answer; a round ends when nobody else can bring agreement,
- * and soon after a quorum has answered without it: members that executed different heights agree in
- * the next one.
+ * and soon after a quorum has answered or failed without it: members that executed different
+ * heights agree in the next one, and who has a gap may never.
  */
 import type { NodeId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -34,7 +34,8 @@ export async function askAdded(
   const look = (): void => {
     const open = members.length - tally.answerCount - failed.size
     if (tally.largest + open < needed) end()
-    else if (tally.answerCount >= quorum) cancelWait ??= clock.after(disagreementMs, end)
+    else if (tally.answerCount + failed.size >= quorum)
+      cancelWait ??= clock.after(disagreementMs, end)
   }
   await client.askAll(call, {
     request: encodeGroupRequest({ kind: 'added', ...input }),

@@ -170,6 +170,39 @@ test('a read ends with the first round when a quorum agrees, at whatever heights
   assert(Math.max(...links.askedTimes.values()) === 1)
 })
 
+/** What was not there, became, and is gone again: absent up to height 4 and from height 9 on. */
+const comeAndGone = (height: number): Uint8Array =>
+  encodeReadReply({
+    ...{ height, finality: proofAt(height) },
+    answers: encodeAnswers([
+      height < 5 || height >= 9
+        ? { kind: 'session', found: false, lastSequence: 0 }
+        : { kind: 'session', found: true, lastSequence: 1 },
+    ]),
+  })
+
+test('C25: that something is absent is agreed on at one height only: it may have been there between', async () => {
+  const asked: unknown[] = []
+  const settles =
+    (height: number): Script =>
+    async (request) => {
+      assert(request.kind === 'read')
+      if (request.atBlock !== undefined) asked.push(request.atBlock)
+      return comeAndGone(request.atBlock === undefined ? height : 9)
+    }
+  // One has executed the end, one has not heard of the begin, and a liar says what it likes.
+  const liar = says(comeAndGone(9))
+  const apart = scriptedGroup([settles(9), settles(1), liar, settles(6)])
+  const [answer] = await apart.bench.finish(apart.group.read(queries, { deadlineMs: 1_000 }))
+  assert(answer?.kind === 'session' && !answer.found)
+  assert(asked.length >= 2, 'the members were asked for the state after one block')
+  assert(asked.every((block) => block === blockAt(9)))
+  const idle = scriptedGroup([settles(9), settles(9), settles(9), silent])
+  asked.length = 0
+  await idle.bench.finish(idle.group.read(queries, { deadlineMs: 1_000 }))
+  assert.equal(asked.length, 0, 'at one height one round is enough')
+})
+
 /** Members that have executed so far, keep every older state, and refuse what lies ahead. */
 const executedTo =
   (height: number): Script =>
@@ -302,6 +335,7 @@ test('too much asked at once is said at once, when more than liars say so', asyn
     bench.finish(group.read(queries, { deadlineMs: 1_000 })),
     coded('group/too-large'),
   )
+  assert(bench.clock.monotonicMs() < 100, 'the silent one is not waited for')
   const one = scriptedGroup([large, says(readAt(1, 1)), says(readAt(1, 1)), says(readAt(1, 1))])
   assert.equal((await one.bench.finish(one.group.read(queries, { deadlineMs: 99 }))).length, 1)
 })
@@ -368,6 +402,11 @@ test('lists of added blocks: who failed is asked again, and members of other hei
   const agreed = await apart.bench.finish(apart.group.addedLists(input, { deadlineMs: 5_000 }))
   assert.equal(agreed.nextHeight, 4)
   assert(apart.bench.clock.monotonicMs() < 500, 'the silent one is not waited for')
+  const gap = refusing('group/behind')
+  const holed = scriptedGroup([says(replyAt(4)), catching, gap, silent])
+  const past = await holed.bench.finish(holed.group.addedLists(input, { deadlineMs: 5_000 }))
+  assert.equal(past.nextHeight, 4)
+  assert(holed.bench.clock.monotonicMs() < 500, 'nor one that has a gap')
 })
 
 test('the status counts members in reach', () => {

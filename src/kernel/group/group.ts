@@ -9,7 +9,6 @@ import { channels, type Links } from '../links/index.ts'
 import {
   type Answer,
   type CommandResult,
-  decodeAnswers,
   decodePage,
   decodeResults,
   encodeSignedBatch,
@@ -145,7 +144,7 @@ class GroupCalls implements Group {
         first = undefined
         if (round.agreed !== undefined) {
           this.#heightSeen = Math.max(this.#heightSeen, round.heightSeen)
-          return decodeAnswers(round.agreed.answers)
+          return round.agreed
         }
         if (round.isTooLarge) {
           throw new GroupError(GroupCode.TooLarge, 'the answer does not fit a message', {})

@@ -4,6 +4,7 @@
  * learns of it by a proof of a later epoch, and believes what b + 1 members say of it: which nodes
  * they are stands in genesis, and links prove who speaks.
  */
+import { equalBytes } from '../../base/bytes.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import {
   type ConsensusConfig,
@@ -15,7 +16,16 @@ import {
 import type { Consensus } from '../consensus/interface.ts'
 import { type ConsensusState, decodeConsensusState } from '../section/index.ts'
 import type { Call, GroupClient } from './client.ts'
+import { settleRoundMs } from './limits.ts'
 import { encodeGroupRequest } from './wire.ts'
+
+type Looked = {
+  readonly epoch: number
+  readonly bytes: Uint8Array
+  readonly block: FinalBlock | undefined
+}
+
+const lookedMax = 16
 
 export class KnownEpoch {
   readonly #crypto: Crypto
@@ -23,6 +33,8 @@ export class KnownEpoch {
   readonly #liarsMax: number
   #config: ConsensusConfig
   #isOutdated = false
+  /** Proofs looked at last: reads of one request come with the same one. */
+  readonly #looked: Looked[] = []
 
   constructor(options: {
     readonly crypto: Crypto
@@ -45,8 +57,16 @@ export class KnownEpoch {
   /** What a proof proves; undefined for one that proves nothing to whoever knows this epoch. */
   readonly finalBlockOf = (finality: Uint8Array): FinalBlock | undefined => {
     const { config } = this
-    if ((epochOfFinality(finality) ?? 0) > config.epoch) this.#isOutdated = true
-    return readFinality({ crypto: this.#crypto, config, context: contextOf(config) }, finality)
+    const { epoch } = config
+    if ((epochOfFinality(finality) ?? 0) > epoch) this.#isOutdated = true
+    const isSame = (one: Looked): boolean => one.epoch === epoch && equalBytes(one.bytes, finality)
+    const known = this.#looked.find(isSame)
+    if (known !== undefined) return known.block
+    const verifier = { crypto: this.#crypto, config, context: contextOf(config) }
+    const block = readFinality(verifier, finality)
+    this.#looked.push({ epoch, bytes: finality, block })
+    if (this.#looked.length > lookedMax) this.#looked.shift()
+    return block
   }
 
   /** Ask for the members' keys, if a proof of a later epoch was seen. */
@@ -57,6 +77,8 @@ export class KnownEpoch {
     await client.askAll(call, {
       request: encodeGroupRequest({ kind: 'epoch' }),
       persist: false,
+      // Whoever is silent must not keep the read from going on; it asks again then.
+      enough: call.pause(settleRoundMs),
       onAnswer: (member, answer) => {
         if (tally.add(member, answer)) agreed = answer
         return agreed !== undefined

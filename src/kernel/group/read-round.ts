@@ -4,10 +4,17 @@
  *
  * A member names the block that its answer is from with a proof that it is final, so a liar cannot
  * name one that does not exist. Proofs cost signatures: they are looked at when members disagree.
+ *
+ * Answers agree when they are equal, whatever heights they are from; but where the same answer may
+ * be right at two times and wrong between them (`mayReturn`), only those of one height do. Else a
+ * member far behind, one far ahead and a liar could agree on what only the one ahead has executed.
  */
+import { concat, equalBytes } from '../../base/bytes.ts'
+import { Writer } from '../../base/codec.ts'
 import { isUnosysError } from '../../base/error.ts'
 import type { Digest, NodeId } from '../../base/ids.ts'
 import { type FinalBlock, isLater } from '../consensus/index.ts'
+import { type Answer, decodeAnswers, mayReturn } from '../section/index.ts'
 import type { Tally } from './tally.ts'
 import { decodeReadReply, type ReadReply } from './wire.ts'
 
@@ -30,7 +37,10 @@ export class ReadRound {
   #newest: FinalBlock | undefined
   readonly #failed = new Set<NodeId>()
   readonly #tooLarge = new Set<NodeId>()
-  agreed: ReadReply | undefined
+  /** The last that was decoded: most are equal to the one before. */
+  #decoded: { readonly bytes: Uint8Array; readonly answers: readonly Answer[] } | undefined
+  /** What a quorum gave. */
+  agreed: readonly Answer[] | undefined
 
   constructor(options: ReadRoundOptions) {
     this.#options = options
@@ -38,14 +48,24 @@ export class ReadRound {
 
   answered(member: NodeId, bytes: Uint8Array): void {
     const reply = parse(() => decodeReadReply(bytes))
-    if (reply === undefined) {
+    const answers = reply && parse(() => this.#answersIn(reply))
+    if (reply === undefined || answers === undefined) {
       this.#failed.add(member)
       return
     }
     this.#failed.delete(member)
     this.#heights.push(reply.height)
     this.#unchecked.push(reply)
-    if (this.#options.tally.add(member, reply.answers)) this.agreed = reply
+    const counted = mayReturn(answers) ? concat([u64(reply.height), reply.answers]) : reply.answers
+    if (this.#options.tally.add(member, counted)) this.agreed = answers
+  }
+
+  #answersIn(reply: ReadReply): readonly Answer[] {
+    const known = this.#decoded
+    if (known !== undefined && equalBytes(known.bytes, reply.answers)) return known.answers
+    const answers = decodeAnswers(reply.answers)
+    this.#decoded = { bytes: reply.answers, answers }
+    return answers
   }
 
   failed(member: NodeId, code: string): void {
@@ -62,6 +82,16 @@ export class ReadRound {
   get heightSeen(): number {
     const descending = [...this.#heights].sort((a, b) => b - a)
     return descending[this.#options.liarsMax] ?? 0
+  }
+
+  get failedCount(): number {
+    return this.#failed.size
+  }
+
+  /** Fewer than a quorum are left that have answered or may, if who failed is not asked again. */
+  get isOutOfReach(): boolean {
+    const { memberCount, quorum } = this.#options
+    return memberCount - this.#failed.size < quorum
   }
 
   /** No quorum can agree any more, and nothing more need be known to settle. */
@@ -99,6 +129,8 @@ export class ReadRound {
     if (isLater(block, this.#newest)) this.#newest = block
   }
 }
+
+const u64 = (value: number): Uint8Array => new Writer(8).u64(value).finish()
 
 /** Undefined for an answer that does not decode: its sender counts as silent. */
 export function parse<Value>(read: () => Value): Value | undefined {

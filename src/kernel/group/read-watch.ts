@@ -19,11 +19,16 @@ export class ReadWatch {
   #isShort: boolean
   #isOver = false
 
-  /** @param how `settles`: the round is for the state after one block. */
+  readonly #isOnce: boolean
+
+  /**
+   * @param how `settles`: the round is for the state after one block. `once`: who failed is not
+   *   asked again.
+   */
   constructor(
     clock: Clock,
     options: ReadRoundOptions,
-    how: { readonly settles: boolean } = { settles: false },
+    how: { readonly settles?: boolean; readonly once?: boolean } = {},
   ) {
     this.#clock = clock
     this.#options = options
@@ -31,8 +36,9 @@ export class ReadWatch {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.ended = promise
     this.#end = resolve
-    this.#isShort = how.settles
-    if (how.settles) this.#waitAtMost(settleRoundMs)
+    this.#isOnce = how.once === true
+    this.#isShort = how.settles === true
+    if (this.#isShort) this.#waitAtMost(settleRoundMs)
   }
 
   get isOver(): boolean {
@@ -55,13 +61,19 @@ export class ReadWatch {
     if (this.#isOver) return true
     const { round } = this
     const { quorum, tally } = this.#options
-    if (round.agreed !== undefined || round.isHopeless) this.finish()
+    const isLost = this.#isOnce && round.isOutOfReach
+    if (round.agreed !== undefined || round.isHopeless || round.isTooLarge || isLost) this.finish()
     else if (round.isProven && !this.#isShort) {
       this.#isShort = true
       this.#waitAtMost(disagreementMs)
-    } else if (tally.answerCount >= quorum && this.#cancelLate === undefined)
+    } else if (this.#cancelLate === undefined && (tally.answerCount >= quorum || this.#isStuck))
       this.#waitAtMost(settleRoundMs)
     return this.#isOver
+  }
+
+  /** Somebody failed for good: whether a quorum is left rests on those that may be silent. */
+  get #isStuck(): boolean {
+    return this.#isOnce && this.round.failedCount > 0
   }
 
   #waitAtMost(delayMs: number): void {

@@ -5,7 +5,16 @@ import { utf8 } from '../../base/bytes.ts'
 import { isUnosysError } from '../../base/error.ts'
 import { type Digest, objectIdOf } from '../../base/ids.ts'
 import { encodeAnswers, type Query } from '../section/index.ts'
-import { blockAt, members, proofAt, type Script, scriptedGroup, silent } from './fixture.test.ts'
+import {
+  blockAt,
+  members,
+  proofAt,
+  refusing,
+  type Script,
+  scriptedGroup,
+  silent,
+} from './fixture.test.ts'
+import { settleRoundMs } from './limits.ts'
 import { decodeReadReply, encodeReadReply, encodeReadsReply, type GroupRequest } from './wire.ts'
 
 const queryOf = (sinceSeq: number): Query[] => [
@@ -80,6 +89,25 @@ test('what a member refuses beside others is asked for alone', async () => {
   assert.deepEqual((await bench.finish(reads)).map(lastOf), [1, 2])
   const alone = asked.filter(({ kind }) => kind === 'read').length
   assert(alone >= 3 && alone <= members.length, `asked alone ${alone} times`)
+})
+
+test('C94: who is silent holds up no read that others have left out, or failed to answer', async () => {
+  const apart: Script = (request, times) =>
+    saying((seq) => (request.kind === 'reads' && seq === 1 ? undefined : replyOf(9, seq)))(
+      request,
+      times,
+    )
+  const left = scriptedGroup([apart, apart, apart, silent])
+  const reads = Promise.all([1, 2].map((seq) => left.group.read(queryOf(seq), options)))
+  assert.deepEqual((await left.bench.finish(reads)).map(lastOf), [1, 2])
+  assert(left.bench.clock.monotonicMs() < 100)
+  const say = saying((seq) => replyOf(9, seq))
+  const failsOnce: Script = (request, times) =>
+    times === 1 ? refusing('group/behind')(request, times) : say(request, times)
+  const failing = scriptedGroup([say, say, failsOnce, silent])
+  const both = Promise.all([1, 2].map((seq) => failing.group.read(queryOf(seq), options)))
+  assert.deepEqual((await failing.bench.finish(both)).map(lastOf), [1, 2])
+  assert(failing.bench.clock.monotonicMs() < 2 * settleRoundMs)
 })
 
 test('a reply for another number of reads, or of none, counts as silence', async () => {

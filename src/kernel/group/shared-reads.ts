@@ -100,7 +100,7 @@ export class SharedReads {
   /** One read's round: its caller hears of it as soon as it is over, or gives up by itself. */
   #watchOf({ call, resolve }: Waiting): ReadWatch {
     const tally = this.#client.tally(this.#counting.quorum)
-    const watch = new ReadWatch(this.#clock, { ...this.#counting, tally })
+    const watch = new ReadWatch(this.#clock, { ...this.#counting, tally }, { once: true })
     const onAbort = (): void => watch.finish()
     call.signal.addEventListener('abort', onAbort, { once: true })
     void watch.ended.then(() => {

@@ -39,7 +39,7 @@ export * from './limits.ts'
 export { firstSeq } from './operations/create.ts'
 export { openerOf } from './operations/session.ts'
 export { page, verifyPage } from './page.ts'
-export { answer, asksToCompact, viewOf } from './query.ts'
+export { answer, asksToCompact, mayReturn, viewOf } from './query.ts'
 export {
   decodeReadmission,
   encodeReadmission,

@@ -13,6 +13,26 @@ export const answer = (
   queries: readonly Query[],
 ): readonly Answer[] => queries.map((query) => answerOne(crypto, state, query))
 
+/**
+ * True when the same answer may be right again after others were: nothing in it grows. What is not
+ * there may have been there; an object's place may go and come back without a new `seq`.
+ */
+export const mayReturn = (answers: readonly Answer[]): boolean => answers.some(oneMayReturn)
+
+function oneMayReturn(one: Answer): boolean {
+  switch (one.kind) {
+    case 'object':
+      return one.object === undefined || one.object.unlinked
+    case 'entry':
+    case 'session':
+      return !one.found
+    // These come and stay.
+    case 'domain':
+    case 'principal':
+      return false
+  }
+}
+
 function answerOne(crypto: Crypto, state: SectionState, query: Query): Answer {
   switch (query.kind) {
     case 'object': {
