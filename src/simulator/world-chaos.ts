@@ -38,6 +38,7 @@ import {
   type WorldFaults,
 } from './world-faults.ts'
 import { WorldHistories } from './world-histories.ts'
+import type { SimResponse } from './world-http.ts'
 import {
   drawWorldLiars,
   type LiarPlan,
@@ -123,6 +124,7 @@ export class BrokenPromise extends UnosysError<
 const requestDeadlineMs = 5_000
 const contentBytesMax = 20_000
 const pauseMsMax = 300
+const makeTriesMax = 20
 const workMsMax = 600_000
 const recoveryMsMaxDefault = 60_000
 /** More, where one member lost its disk twice: it is readmitted once in a minute. */
@@ -271,12 +273,21 @@ export class WorldChaos {
       ] as const),
       [cellsPath, emptyCells] as const,
     ]) {
-      const reply = await this.world.call(first.n, { method: 'PUT', path, body })
+      const reply = await this.#made(first.n, path, body)
       if (reply.status !== 201) {
         throw this.#broken(`${path} is not made: ${reply.status} ${fromUtf8(reply.body)}`)
       }
     }
     this.#histories.files.push(...cellsMade)
+  }
+
+  /** Each try has a block of its own: its holders may be liars, more than its copies bear. */
+  async #made(n: number, path: string, body: Uint8Array): Promise<SimResponse> {
+    for (let tries = 1; ; tries++) {
+      const reply = await this.world.call(n, { method: 'PUT', path, body })
+      const isUnlucky = reply.status === 503 && this.world.liars.size > 1 && body.length > 0
+      if (!isUnlucky || tries === makeTriesMax) return reply
+    }
   }
 
   get #correct(): readonly SimProcessor[] {

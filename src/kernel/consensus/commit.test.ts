@@ -137,17 +137,22 @@ test('the next member is asked after a timeout, after a refusal, and when a link
   assert.notEqual(askedPeer(one), undefined)
 })
 
-test('when nobody has it, the question goes round once and then waits', () => {
+test('when nobody has it, the question goes round once and then waits, not longer than for one', () => {
   const one = member()
   one.hearCertificate(finalOf(chain[4]!))
+  const { delta0Ms } = one.machine.setup
+  const waits: (number | undefined)[] = []
   let questions = 0
   for (let peer = askedPeer(one); typeof peer === 'number'; peer = askedPeer(one)) {
     questions++
+    waits.push(one.ofKind('timer').find(({ id }) => id === 'fetch')?.delayMs)
     one.hear(peer, { kind: 'lacking', fromHeight: 1, digest: chain[4]!.digest })
   }
   assert.equal(questions, 3)
+  assert.deepEqual(waits, [delta0Ms, delta0Ms, delta0Ms], 'refusals come at once under load')
   one.timer('fetch')
   assert.equal(typeof askedPeer(one), 'number')
+  assert.equal(one.ofKind('timer').find(({ id }) => id === 'fetch')?.delayMs, 2 * delta0Ms)
 })
 
 test('without links it waits, and asks whoever comes first', () => {

@@ -158,6 +158,8 @@ export class EpochTalk {
 
   /** An epoch has ended here: all others are shown why. */
   end(ended: EndedEpoch): void {
+    // It waited for a vote of ours, and a later one may have ended meanwhile.
+    if (ended.epoch.start.epoch < (this.#ended?.epoch.start.epoch ?? 0)) return
     this.#ended = ended
     const { members } = ended.epoch.config
     for (const peer of members.keys()) if (peer !== ended.epoch.setup.self) this.#show(peer, ended)

@@ -66,7 +66,6 @@ function askNext(machine: Machine, fetch: Fetch): void {
   fetch.current = peer
   const doublings = Math.min(doublingsMax, fetch.attempts)
   if (peer !== undefined) {
-    fetch.attempts++
     fetch.asked.add(peer)
     machine.askedTurns[peer] = ++machine.fetchTurn
     send(machine, peer, { kind: 'fetch', ...fetch.request })
@@ -97,6 +96,8 @@ function refused(machine: Machine, fetch: Fetch): void {
 /** Upon the fetch timer: the next peer. */
 export function onFetchTimer(machine: Machine): void {
   if (machine.fetch === undefined) return
+  // Refusals come in a round trip, and say that nobody has it yet: only silence makes us patient.
+  machine.fetch.attempts++
   machine.fetch.refusals = 0
   noHelper(machine, machine.fetch.current)
   askNext(machine, machine.fetch)

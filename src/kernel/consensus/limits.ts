@@ -31,6 +31,9 @@ export const rangeBlocksMax = 1_024
 export const timeToleranceMs = 2_000
 export const timeToleranceMsMax = 24 * 60 * 60 * 1000
 
+/** A leader whose last view came to nothing has this part of the time in its next one. */
+export const hastyPart = 8
+
 /** Blocks have items this many views beyond the finalization; leaders then propose empty ones. */
 export const fullBlockViewsMax = 32
 

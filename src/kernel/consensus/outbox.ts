@@ -72,7 +72,7 @@ export class Outbox {
     this.#open.tasks.push(task)
   }
 
-  /** Let something leave now, or when own votes up to `after` are durable. `leave` never throws. */
+  /** Let something leave now, or when own votes up to `after` are durable. */
   leave(after: number, leave: () => void): void {
     if (after <= this.#durableVote && !this.#isLeaving) leave()
     else this.#waiting.push({ after, leave })
@@ -82,12 +82,15 @@ export class Outbox {
   #leaveReady(): void {
     this.#isLeaving = true
     const isReady = (one: { readonly after: number }): boolean => one.after <= this.#durableVote
-    for (let ready = this.#waiting.filter(isReady); ready.length > 0; ) {
-      this.#waiting = this.#waiting.filter((one) => !isReady(one))
-      for (const one of ready) one.leave()
-      ready = this.#waiting.filter(isReady)
+    try {
+      for (let ready = this.#waiting.filter(isReady); ready.length > 0; ) {
+        this.#waiting = this.#waiting.filter((one) => !isReady(one))
+        for (const one of ready) one.leave()
+        ready = this.#waiting.filter(isReady)
+      }
+    } finally {
+      this.#isLeaving = false
     }
-    this.#isLeaving = false
   }
 
   /** At the end of each step: commit what it wrote, or leave it for the commit that follows. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Group, type Member, wallMs } from '../../../test/conformance/consensus-fixture.ts'
 import { makeItem } from '../../simulator/consensus-application.ts'
+import { deltaMs } from './state.ts'
 import type { Block, Certificate } from './types.ts'
 
 const group = new Group(4)
@@ -80,6 +81,28 @@ test('an empty block only when finality does not come by itself', () => {
   assert.deepEqual(message.block.payload.items, [])
 })
 
+test('a leader whose last view was lost does not wait longer than others wait for it', () => {
+  const self = group.leader(2)
+  const next = group.member(self)
+  const nudge = (): number => next.ofKind('timer').find(({ id }) => id === 'nudge')!.delayMs
+  const block = group.block(1)
+  const learnBlock = (): void => {
+    next.hearProposal(block)
+    next.hearCertificate(group.certificate('notarize', 1, { digest: block.digest }))
+  }
+  learnBlock()
+  const { delta0Ms } = next.machine.setup
+  assert.equal(nudge(), delta0Ms / 2)
+  let again = 2
+  do {
+    next.hearCertificate(group.certificate('nullify', again))
+    again++
+  } while (group.leader(again) !== self)
+  assert.equal(next.machine.lostViews[self], 1)
+  // Others arm 2 Δ / 8 for it.
+  assert(nudge() < deltaMs(next.machine, again) / 4)
+})
+
 test('a leader without a slow ancestor’s payload waits a moment rather than order items twice', () => {
   const next = group.member(group.leader(2))
   next.submit(makeItem(1, 5))
@@ -95,6 +118,18 @@ test('a leader without a slow ancestor’s payload waits a moment rather than or
   assert.equal(other.sent('propose').length, 1, 'but not for ever')
 })
 
+test('a leader asks for the newest view that nothing explains and for those below, however far back', () => {
+  const one = group.member(group.leader(90))
+  one.submit(makeItem(1, 5))
+  const asked = []
+  for (let view = 6; view < 90; view++) {
+    one.hearCertificate(group.certificate('nullify', view))
+    asked.push(...one.sent('ask'))
+  }
+  assert(asked.length > 1)
+  for (const each of asked) assert.deepEqual(each, { kind: 'ask', fromView: 1, toView: 5 })
+})
+
 test('skipped views are explained by nullifications; what cannot be explained is asked for', () => {
   const last = group.leader(3)
   const leader = group.member(last)
@@ -102,7 +137,7 @@ test('skipped views are explained by nullifications; what cannot be explained is
   const x2 = group.certificate('nullify', 2)
   leader.hearCertificate(x2)
   assert.deepEqual(leader.sent('propose'), [])
-  assert.deepEqual(leader.sent('ask'), [{ kind: 'ask', fromView: 1, toView: 2 }])
+  assert.deepEqual(leader.sent('ask'), [{ kind: 'ask', fromView: 1, toView: 1 }])
   leader.submit(makeItem(2, 5))
   assert.deepEqual(leader.sent('ask'), [], 'once in a view')
   const x1 = group.certificate('nullify', 1)

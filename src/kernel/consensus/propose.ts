@@ -11,6 +11,7 @@ import { blockOf, payloadHashOf, payloadOf } from './encoding.ts'
 import { askFor, justificationOf, lackingFor, parentOf } from './justify.ts'
 import {
   fullBlockViewsMax,
+  hastyPart,
   itemOverheadBytes,
   payloadOverheadBytes,
   timeToleranceMs,
@@ -43,7 +44,8 @@ export function propose(machine: Machine): void {
   if (setup.context.quorum === 1 && machine.durableVotes < machine.ownVotes) return
   const parent = parentOf(machine, view)
   if ('missing' in parent) {
-    askFor(machine, 'all', { fromView: parent.missing, toView: view - 1 })
+    // It is the newest that nothing explains: those above it are here, those below may be as well.
+    askFor(machine, 'all', { fromView: machine.final.view + 1, toView: parent.missing })
     return
   }
   const known = keysSinceExecuted(machine, parent.digest)
@@ -85,10 +87,13 @@ function itemsFor(machine: Machine, except: ReadonlySet<string>): readonly Uint8
 }
 
 function awaitNudge(machine: Machine): void {
-  const { view } = machine
+  const { lostViews, setup, view } = machine
   if (machine.nudgeTimerView === view) return
   machine.nudgeTimerView = view
-  emit(machine, { kind: 'timer', id: 'nudge', view, delayMs: deltaMs(machine, view) / 2 })
+  // Others give a leader that lost its last view less time: its proposal has to come within that.
+  const isHurried = (lostViews[setup.self] ?? 0) > 0
+  const delayMs = deltaMs(machine, view) / (isHurried ? 2 * hastyPart : 2)
+  emit(machine, { kind: 'timer', id: 'nudge', view, delayMs })
 }
 
 /** Keys of items in blocks that are notarized but not executed: they are under way already. */

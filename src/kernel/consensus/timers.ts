@@ -14,14 +14,13 @@
 import { relayFinal } from './certificates.ts'
 import { armExpiry } from './expiries.ts'
 import { onFetchTimer } from './fetch.ts'
+import { hastyPart } from './limits.ts'
 import { byzBound } from './quorum.ts'
 import { retry } from './recovery.ts'
 import { deltaMs, emit, hasWork, leaderOf, type Machine } from './state.ts'
 import type { TimerId } from './types.ts'
 import { castVote } from './votes.ts'
 
-/** Of the time of a leader whose last view came to nothing. */
-const hastyPart = 8
 /** After so many views that came to nothing it has the whole time once. */
 const patientEvery = 16
 /** Longest pause, in Δ0, before votes of a view that was given up are sent again. */

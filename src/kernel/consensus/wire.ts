@@ -278,7 +278,8 @@ function readRest(source: Source, kind: Message['kind'], signer: number): Messag
 
 function readBlock({ reader, received, wire }: Source): Block {
   const header = readHeader(reader)
-  const inline = reader.option((inner) => inner.blob(inlinePayloadBytesMax))
+  // A copy: of the message around it nothing must stay in memory with the block.
+  const inline = reader.option((inner) => inner.blob(inlinePayloadBytesMax).slice())
   const bytes = inline ?? received.body?.bytes
   if (bytes === undefined) return reader.refuse('a block without its payload')
   const bytesHash = inline === undefined ? received.body?.hash : wire.crypto.sha256(inline)
