@@ -101,6 +101,18 @@ test('however much some clients send, another one still gets in', () => {
   assert(!add(pool, 'more', item(50), 'flooder 0'), 'and they are told so')
 })
 
+test('k clients that flood one after another leave 1/2^k: an item gets in that fits twice', () => {
+  const pool = newPool({ poolCountMax: 100_000, poolBytesMax: 64_000 })
+  for (let flooder = 1; flooder <= 4; flooder++) {
+    for (let index = 0; ; index++)
+      if (!add(pool, `${flooder} ${index}`, item(50), `flooder ${flooder}`)) break
+    assert(64_000 - pool.bytes >= 64_000 / 2 ** flooder, `${flooder} flooders`)
+  }
+  const freeBytes = 64_000 - pool.bytes
+  assert(!add(pool, 'large', item(freeBytes / 2 + 1), 'latecomer'))
+  assert(add(pool, 'fits', item(freeBytes / 2), 'latecomer'))
+})
+
 test('adding is idempotent by key, before and after execution', () => {
   const pool = newPool()
   assert(add(pool, 'a', item(10)))

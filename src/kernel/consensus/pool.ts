@@ -2,9 +2,10 @@
  * Items that wait to be ordered, in fair shares: a queue for each client, bounded by count and
  * bytes.
  *
- * *Room.* A client may hold at most as much as stays free after it, in items and in bytes. So one
- * flooding client fills half of the pool, k of them leave 1/(k + 1) of it free, and whoever waits
- * for nothing yet still gets in. What was taken is never thrown out: a refusal is said at once.
+ * *Room.* A client may hold at most as much as stays free after it, in items and in bytes. So each
+ * client at most halves what the others leave free, and k of them, whatever they send in whatever
+ * order, leave at least 1/2^k. Whoever waits for nothing yet gets in with an item that fits twice
+ * into what is free. What was taken is never thrown out: a refusal is said at once.
  *
  * *Turns.* Each client's first item, then each one's second, and so on; a client whose item was
  * executed goes behind the others. An item waits for at most one item of each other client, however

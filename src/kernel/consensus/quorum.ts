@@ -3,7 +3,8 @@
  *
  * n and q stand in the configuration; q is n − ⌊(n−1)/3⌋ by default. A group is live with n − q
  * silent members. Two quorums share at least 2q − n members, so agreement holds with
- * b = 2q − n − 1 liars. For n = 3f + 1 and the default both figures are f. A larger q buys safety
+ * b = 2q − n − 1 liars. For n = 3f + 1 and the default both figures are f; otherwise the second is
+ * larger, though no more than n − q members may lie while a group is live. A larger q buys safety
  * with liveness: a stall can be repaired, a fork cannot (PROTOCOL 2.3, 6.3).
  *
  * @pure

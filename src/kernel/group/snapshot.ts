@@ -98,7 +98,7 @@ export class Snapshots {
   /**
    * The last one; undefined when there is none yet. What a crash left of unfinished ones goes.
    *
-   * @throws JournalError `journal/damaged`; SectionError `section/malformed` for a state of another
+   * @throws JournalError `journal/damaged`; CodecError `base/malformed` for a state of another
    *   version.
    */
   async load(): Promise<{ readonly height: number; readonly state: SectionState } | undefined> {

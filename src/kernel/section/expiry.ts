@@ -2,6 +2,7 @@
 import { type Expiry, type ExpiryKey, parseExpiryKey } from './expiry-key.ts'
 import { numberKey } from './merkle-map.ts'
 import {
+  addBytes,
   stageExpiry,
   unlinkedExpiry,
   withObject,
@@ -43,6 +44,6 @@ function withoutThing(state: SectionState, key: ExpiryKey, expiry: Expiry): Sect
   if (stage === undefined || stageExpiry(object.object, stage) !== key) return state
   // Nothing named it: its blocks are orphans.
   const without = withoutStages(state, object, [stage])
-  const freedBytes = state.freedBytes + stage.sealedBytes
+  const freedBytes = addBytes(state.freedBytes, stage.sealedBytes)
   return { ...withObject(without.state, without.object), freedBytes }
 }

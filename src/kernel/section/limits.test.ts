@@ -2,18 +2,21 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   alice,
+  applyOf,
   createDirectory,
   createOf,
+  crypto,
   linkOf,
   makeFile,
   objectOf,
   renameOf,
+  replaceOf,
   root,
   stageOf,
   TestClient,
   TestWorld,
 } from './fixture.test.ts'
-import type { Command } from './index.ts'
+import { type Command, decodeState, encodeState, stateRoot } from './index.ts'
 import * as limits from './limits.ts'
 import { MerkleMap } from './merkle-map.ts'
 
@@ -111,4 +114,29 @@ test('what expires at once goes in bounded portions, and counts as gone before',
   world.execute()
   assert.equal(world.state.objects.size, 2)
   assert.equal(world.state.expiries.size, 0)
+})
+
+test('sums of bytes stop at their limit, and the state is encoded and read as before', () => {
+  const world = new TestWorld()
+  const client = world.client('one')
+  client.done(createOf('a'), createOf('b'), createOf('c'))
+  client.done(stageOf('c', world.added(1), world.timeMs + hourMs))
+  const almost = limits.byteSumMax - 1
+  const file = world.state.objects.get(objectOf('a'))
+  assert(file !== undefined)
+  const objects = world.state.objects.set(file.object, { ...file, storedBytes: almost })
+  world.state = { ...world.state, objects, freedBytes: almost }
+  const sums = (): unknown[] => [
+    world.state.objects.get(objectOf('a'))?.storedBytes,
+    world.state.freedBytes,
+  ]
+  client.done(applyOf('a', { added: world.added(2) }))
+  assert.deepEqual(sums(), [limits.byteSumMax, almost])
+  client.done(replaceOf('a', { added: world.added(2, { bytes: 700 }) }))
+  assert.deepEqual(sums(), [1_400, limits.byteSumMax])
+  client.done({ op: 'delete', object: objectOf('a') })
+  world.passHours(2)
+  assert.deepEqual(sums(), [undefined, limits.byteSumMax], 'deleted, and a stage expired')
+  const read = decodeState(crypto, encodeState(world.state))
+  assert.equal(stateRoot(crypto, read), stateRoot(crypto, world.state))
 })

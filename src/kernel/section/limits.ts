@@ -68,6 +68,11 @@ export const deltaBytesMax = 512 * 1024
 /** From here on, writers are asked to compact. */
 export const deltasAskToCompact = 256
 export const deltaBytesAskToCompact = 256 * 1024
+/**
+ * Sums of bytes (`storedBytes`, `freedBytes`) stop here, and no log can make them overflow. Bytes.
+ * Why: the largest number that is encoded. 8 PiB, but the receipts of one block can be used often.
+ */
+export const byteSumMax = Number.MAX_SAFE_INTEGER
 /** Live stages of one object. */
 export const stagesPerObjectMax = 256
 /** Staged blocks of one object. Memory: 74 bytes each, 19 MB. */

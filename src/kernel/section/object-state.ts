@@ -3,7 +3,7 @@ import type { ObjectId } from '../../base/ids.ts'
 import { mayWrite } from './access.ts'
 import { expiryKey } from './expiry-key.ts'
 import { ObjectKind, RejectCode } from './interface.ts'
-import { unlinkedKeepMs } from './limits.ts'
+import { byteSumMax, unlinkedKeepMs } from './limits.ts'
 import { numberKey } from './merkle-map.ts'
 import type { ObjectState, SectionState, Stage } from './state.ts'
 import { type Reject, reject, type Turn } from './turn.ts'
@@ -77,14 +77,17 @@ export function withUnlinked(state: SectionState, object: ObjectState): SectionS
 export const withWritten = (state: SectionState, object: ObjectState): SectionState =>
   object.unlinkedMs === undefined ? withObject(state, object) : withUnlinked(state, object)
 
+/** A sum of bytes as the state counts them: it stops at `byteSumMax`. */
+export const addBytes = (sum: number, bytes: number): number => Math.min(sum + bytes, byteSumMax)
+
 /** The object is gone with all that hangs on it; its bytes are freed. */
 export function withoutObject(state: SectionState, object: ObjectState): SectionState {
   let { expiries, stagedBlockCount, freedBytes } = state
-  freedBytes += object.storedBytes
+  freedBytes = addBytes(freedBytes, object.storedBytes)
   for (const { value: stage } of object.stages.leaves()) {
     expiries = expiries.delete(stageExpiry(object.object, stage))
     stagedBlockCount -= stage.blockCount
-    freedBytes += stage.sealedBytes
+    freedBytes = addBytes(freedBytes, stage.sealedBytes)
   }
   if (object.unlinkedMs !== undefined)
     expiries = expiries.delete(unlinkedExpiry(object.object, object.unlinkedMs))

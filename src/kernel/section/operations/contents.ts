@@ -2,7 +2,7 @@
  * What Apply, Replace and Compact share: taking blocks into an object, and letting some go. @pure
  */
 import type { Added, FreedBlock } from '../interface.ts'
-import { isReject, withoutStages } from '../object-state.ts'
+import { addBytes, isReject, withoutStages } from '../object-state.ts'
 import { proveBlocks } from '../receipts.ts'
 import { namedStages } from '../stages.ts'
 import type { ObjectState } from '../state.ts'
@@ -30,9 +30,9 @@ export function provedFor(
     for (const block of proved.fresh) turn.added.push({ ...block, replicas })
     const freedBytes = freed === 'all' ? storedBytes : Math.min(storedBytes, sumOf(freed))
     const without = withoutStages(turn.state, object, stages)
-    turn.state = { ...without.state, freedBytes: turn.state.freedBytes + freedBytes }
+    turn.state = { ...without.state, freedBytes: addBytes(turn.state.freedBytes, freedBytes) }
     const addedBytes = proved.freshBytes + sumOf(stages)
-    return { ...without.object, storedBytes: storedBytes - freedBytes + addedBytes }
+    return { ...without.object, storedBytes: addBytes(storedBytes - freedBytes, addedBytes) }
   }
   return { take }
 }
