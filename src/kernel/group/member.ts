@@ -254,14 +254,13 @@ export class Member implements Application {
   }
 
   /**
-   * The principal behind the session, for one that does not exist here yet whoever opens it: one
-   * token has many sessions, and one share. All batches that nobody vouches for share one place:
-   * anybody can draw session keys.
+   * The session; for one that does not exist here yet, whoever opens it. All batches that nobody
+   * vouches for share one place: anybody can draw session keys.
    */
   clientOf(item: Uint8Array): string {
     if (item[0] === ItemKind.Readmission) return decodeReadmission(item).node
-    const session = this.#state.sessions.get(sessionOfBatch(item))
-    if (session !== undefined) return session.principal
+    const session = sessionOfBatch(item)
+    if (this.#state.sessions.has(session)) return session
     return openerOf(this.#options.crypto, this.#state, decodeSignedBatch(item)) ?? 'nobody'
   }
 
