@@ -13,8 +13,9 @@ import {
   silent,
   stranger,
 } from './fixture.test.ts'
-import type { Member } from './member.ts'
-import { encodeGroupRequest, type GroupRequest } from './wire.ts'
+import { answerBytesMax, readsMax } from './limits.ts'
+import { type Member, MemberRefused } from './member.ts'
+import { decodeReadsReply, encodeGroupRequest, type GroupRequest } from './wire.ts'
 
 const request = encodeGroupRequest({ kind: 'added', fromHeight: 1, countMax: 1 })
 
@@ -142,6 +143,25 @@ test('a member asks for room before it makes an answer, and after what waits for
   assert.equal(await orderOf({ kind: 'submit', batch: utf8('batch') }), 'submit')
   member.submit = says('submit', new Uint8Array(smallReplyBytes + 1)) as Member['submit']
   assert.equal(await orderOf({ kind: 'submit', batch: utf8('batch') }), 'submit, room')
+})
+
+test('of many large reads a member makes those that it sends, and one more', async () => {
+  const answers = new Uint8Array(answerBytesMax / 2 - 1_000)
+  let readCount = 0
+  const member = {
+    read: async () => {
+      readCount++
+      if (readCount === 2) throw new MemberRefused('group/behind', 'not kept', {})
+      return { height: 1, finality: undefined, answers }
+    },
+  } as unknown as Member
+  const client = clientOf(new Bench(), new ScriptedLinks(new Bench()), member)
+  const reads = Array.from({ length: readsMax }, () => [])
+  const { signal } = new AbortController()
+  const reply = await client.answerHere(encodeGroupRequest({ kind: 'reads', reads }), signal)
+  const sent = decodeReadsReply(reply).map((one) => one !== undefined)
+  assert.deepEqual(sent, [true, false, true, ...Array.from({ length: readsMax - 3 }, () => false)])
+  assert.equal(readCount, 4)
 })
 
 test('the reason of a failure is the peer’s own where it gave one', () => {

@@ -290,7 +290,11 @@ async function answerOf(
   }
 }
 
-/** What does not fit beside the others is refused: it is asked for again, alone. */
+/**
+ * What does not fit beside the others is refused: it is asked for again, alone. From the first that
+ * does not fit on nothing is read: a short request could have megabytes encoded for each of its
+ * reads, and one of them sent.
+ */
 async function readsHere(
   member: Member,
   { reads }: Extract<GroupRequest, { kind: 'reads' }>,
@@ -298,6 +302,10 @@ async function readsHere(
   const replies: (Uint8Array | undefined)[] = []
   let leftBytes = answerBytesMax
   for (const queries of reads) {
+    if (leftBytes < 0) {
+      replies.push(undefined)
+      continue
+    }
     try {
       const reply = encodeReadReply(await member.read(queries))
       leftBytes -= reply.length
