@@ -18,7 +18,7 @@ import { SimMetrics } from '../../simulator/world-metrics.ts'
 import { Bench, crypto } from '../group/fixture.test.ts'
 import { createDomainKey, createObjectKeys } from '../keys/index.ts'
 import type { ObjectKeys } from '../keys/interface.ts'
-import { LinkCode, LinkError } from '../links/index.ts'
+import { LinkCode, LinkError, roomHere } from '../links/index.ts'
 import type { IncomingMessage, Links, OutgoingMessage, RequestOptions } from '../links/interface.ts'
 import { createPlacement, type Placement } from '../placement/index.ts'
 import type { BlockRef } from '../section/interface.ts'
@@ -258,7 +258,7 @@ export class BlocksBench {
     const incoming = { ...message, ...copy, from: this.self, proof: () => proofOf(this.self) }
     const { onRequest } = this.holderAt(peer).handler()
     assert(onRequest !== undefined, 'a holder answers')
-    return onRequest(incoming, new AbortController().signal)
+    return onRequest(incoming, new AbortController().signal, roomHere)
   }
 
   /** Store one block of these bytes, and say where it lies. */

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { fromHex, toHex, utf8 } from '../../base/bytes.ts'
 import { isUnosysError } from '../../base/error.ts'
 import { digestOf, type NodeId } from '../../base/ids.ts'
+import { type ChannelHandler, roomHere } from '../links/index.ts'
 import { type AddedBlock, receiptBytesToSign, receiptLeafOf } from '../section/index.ts'
 import { BlocksBench, blockIdAt, crypto, nodes, placement, proofOf, world } from './fixture.test.ts'
 import { type Holder, keyText } from './holder.ts'
@@ -48,7 +49,7 @@ async function asked(
   }
   const { onRequest } = holder.handler()
   assert(onRequest !== undefined)
-  return bench.finish((async () => onRequest(message, new AbortController().signal))())
+  return bench.finish((async () => onRequest(message, new AbortController().signal, roomHere))())
 }
 
 const put = (replicas = 3, block = added): Uint8Array =>
@@ -117,6 +118,31 @@ test('a put that fails does not count; a failed disk stops the node, a full one 
     await assert.rejects(storing, coded(fault))
     assert.equal(all.fatal.length, stops)
   }
+})
+
+test('room is asked for what is read from the disk, and not for what waits for it', async () => {
+  const all = new BlocksBench()
+  const holder = all.holderAt(best)
+  const countOf = async (of: Holder, head: Uint8Array, block?: typeof body): Promise<number> => {
+    let askedCount = 0
+    const room = async (): Promise<void> => void askedCount++
+    const { onRequest } = of.handler()
+    assert(onRequest !== undefined)
+    const handler = (): ChannelHandler => ({
+      onRequest: (message, signal) => onRequest(message, signal, room),
+    })
+    await asked(all, { handler } as Holder, head, block)
+    return askedCount
+  }
+  const receipt = encodeRequest({ kind: 'receipt', replicas: 3, blocks: [added] })
+  const { id, version, hash } = added
+  const get = encodeRequest({ kind: 'get', key: { id, version, hash } })
+  assert.equal(await countOf(holder, put(), body), 0)
+  assert.equal(await countOf(holder, receipt), 0)
+  assert.equal(await countOf(holder, get), 1)
+  // The next run has to read what came with the block.
+  const restarted = all.holderOf(best, nodes.indexOf(best), all.vaultAt(best))
+  assert.equal(await countOf(restarted, receipt), 1)
 })
 
 test('no receipt for another length or release tag than the block has, in this run or the next', async () => {

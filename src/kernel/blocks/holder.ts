@@ -10,7 +10,8 @@ import type { NodeId, WorldId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Crypto } from '../../ports/crypto.ts'
 import type { Metrics } from '../../ports/metrics.ts'
-import type { ChannelHandler, IncomingMessage, OutgoingMessage } from '../links/interface.ts'
+import { roomHere } from '../links/index.ts'
+import type { ChannelHandler, IncomingMessage, OutgoingMessage, Room } from '../links/interface.ts'
 import type { Placement } from '../placement/index.ts'
 import { type AddedBlock, receiptBytesToSign, receiptLeafOf } from '../section/index.ts'
 import type { BlockCopy, BlockKey, StoredBlock, Vault } from '../vault/interface.ts'
@@ -124,12 +125,12 @@ export class Holder {
   }
 
   /** Sign for all blocks of the request that are here durably, waiting for those on their way. */
-  async receipt(request: ReceiptRequest): Promise<ReceiptReply> {
+  async receipt(request: ReceiptRequest, room: Room = roomHere): Promise<ReceiptReply> {
     const { placement, crypto, clock, self, world, nodeSecretKey } = this.#options
     const taken: number[] = []
     const leaves: Uint8Array[] = []
     for (const [index, block] of request.blocks.entries()) {
-      if (!(await this.#isDurable(block))) continue
+      if (!(await this.#isDurable(block, room))) continue
       taken.push(index)
       leaves.push(fromHex(receiptLeafOf(crypto, block)))
     }
@@ -162,10 +163,16 @@ export class Holder {
   }
 
   handler(): ChannelHandler {
-    return { onRequest: (message) => this.#onRequest(message) }
+    return {
+      asksForRoom: true,
+      onRequest: (message, _signal, room) => this.#onRequest(message, room),
+    }
   }
 
-  async #onRequest(message: IncomingMessage): Promise<Omit<OutgoingMessage, 'channel'>> {
+  async #onRequest(
+    message: IncomingMessage,
+    room: Room,
+  ): Promise<Omit<OutgoingMessage, 'channel'>> {
     const request = decodeRequest(message.head)
     switch (request.kind) {
       case 'put': {
@@ -187,9 +194,10 @@ export class Holder {
         return { head: putDone }
       }
       case 'receipt':
-        return { head: encodeReceiptReply(await this.receipt(request)) }
+        return { head: encodeReceiptReply(await this.receipt(request, room)) }
       case 'get': {
         const { key } = request
+        await room()
         this.#options.metrics.count('blocks.get_served_count')
         const { status, copy } = await this.fetch(key)
         const head = encodeGetReply({ key, status, releaseTag: copy?.releaseTag ?? noReleaseTag })
@@ -206,7 +214,7 @@ export class Holder {
   }
 
   /** Here, durable, and with the length and release tag that the receipt would confirm. */
-  async #isDurable(block: AddedBlock): Promise<boolean> {
+  async #isDurable(block: AddedBlock, room: Room): Promise<boolean> {
     const name = keyText(block)
     try {
       await this.#pending.get(name)
@@ -216,7 +224,7 @@ export class Holder {
     }
     const { vault, crypto } = this.#options
     if (!vault.has(block)) return false
-    const facts = this.#stored.get(name) ?? (await this.#factsOf(block))
+    const facts = this.#stored.get(name) ?? (await this.#factsOf(block, room))
     if (facts === undefined) return false
     return (
       facts.sealedBytes === block.sealedBytes && crypto.equal(facts.releaseTag, block.releaseTag)
@@ -224,7 +232,9 @@ export class Holder {
   }
 
   /** Of a block that a former run stored, or that was stored long ago: from its file. */
-  async #factsOf(key: BlockKey): Promise<Facts | undefined> {
+  async #factsOf(key: BlockKey, room: Room): Promise<Facts | undefined> {
+    // The receipt is small, and what is read for it is not.
+    await room()
     const { copy } = await this.fetch(key)
     return copy && { sealedBytes: copy.sealed.length, releaseTag: copy.releaseTag }
   }

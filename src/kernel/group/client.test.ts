@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { utf8 } from '../../base/bytes.ts'
-import { LinkCode, LinkError } from '../links/index.ts'
+import { LinkCode, LinkError, smallReplyBytes } from '../links/index.ts'
 import { Call, GroupClient, reasonOf } from './client.ts'
 import {
   Bench,
+  blockAt,
   crypto,
   members,
   refusing,
@@ -12,11 +13,13 @@ import {
   silent,
   stranger,
 } from './fixture.test.ts'
-import { encodeGroupRequest } from './wire.ts'
+import { answerBytesMax, readsMax } from './limits.ts'
+import { type Member, MemberRefused } from './member.ts'
+import { decodeReadsReply, encodeGroupRequest, type GroupRequest } from './wire.ts'
 
 const request = encodeGroupRequest({ kind: 'added', fromHeight: 1, countMax: 1 })
 
-function clientOf(bench: Bench, links: ScriptedLinks): GroupClient {
+function clientOf(bench: Bench, links: ScriptedLinks, member?: Member): GroupClient {
   const { clock } = bench
   return new GroupClient({
     self: stranger,
@@ -25,7 +28,7 @@ function clientOf(bench: Bench, links: ScriptedLinks): GroupClient {
     clock,
     crypto,
     links,
-    member: undefined,
+    member,
   })
 }
 
@@ -112,6 +115,53 @@ test('a Processor that is no member says so when it is asked as one', async () =
   const client = clientOf(bench, new ScriptedLinks(bench))
   const { signal } = new AbortController()
   await assert.rejects(client.answerHere(request, signal), { code: 'group/unavailable' })
+})
+
+test('a member asks for room before it makes an answer, and after what waits for others', async () => {
+  const heard: string[] = []
+  const says = (what: string, reply: unknown) => async (): Promise<unknown> => {
+    heard.push(what)
+    return reply
+  }
+  const member = {
+    reached: says('reached', undefined),
+    read: says('read', { height: 1, finality: undefined, answers: utf8('answers') }),
+    chunk: says('chunk', utf8('chunk')),
+    submit: says('submit', utf8('results')),
+  } as unknown as Member
+  const client = clientOf(new Bench(), new ScriptedLinks(new Bench()), member)
+  const orderOf = async (request: GroupRequest): Promise<string> => {
+    heard.length = 0
+    const { signal } = new AbortController()
+    const room = says('room', undefined) as () => Promise<void>
+    await client.answerHere(encodeGroupRequest(request), signal, room)
+    return heard.join(', ')
+  }
+  const read = { kind: 'read', queries: [], atBlock: blockAt(1) } as const
+  assert.equal(await orderOf(read), 'reached, room, read')
+  assert.equal(await orderOf({ kind: 'chunk', height: 1, index: 0 }), 'room, chunk')
+  assert.equal(await orderOf({ kind: 'submit', batch: utf8('batch') }), 'submit')
+  member.submit = says('submit', new Uint8Array(smallReplyBytes + 1)) as Member['submit']
+  assert.equal(await orderOf({ kind: 'submit', batch: utf8('batch') }), 'submit, room')
+})
+
+test('of many large reads a member makes those that it sends, and one more', async () => {
+  const answers = new Uint8Array(answerBytesMax / 2 - 1_000)
+  let readCount = 0
+  const member = {
+    read: async () => {
+      readCount++
+      if (readCount === 2) throw new MemberRefused('group/behind', 'not kept', {})
+      return { height: 1, finality: undefined, answers }
+    },
+  } as unknown as Member
+  const client = clientOf(new Bench(), new ScriptedLinks(new Bench()), member)
+  const reads = Array.from({ length: readsMax }, () => [])
+  const { signal } = new AbortController()
+  const reply = await client.answerHere(encodeGroupRequest({ kind: 'reads', reads }), signal)
+  const sent = decodeReadsReply(reply).map((one) => one !== undefined)
+  assert.deepEqual(sent, [true, false, true, ...Array.from({ length: readsMax - 3 }, () => false)])
+  assert.equal(readCount, 4)
 })
 
 test('the reason of a failure is the peer’s own where it gave one', () => {

@@ -8,7 +8,14 @@ import { isUnosysError, type UnosysError } from '../../base/error.ts'
 import type { NodeId } from '../../base/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Crypto } from '../../ports/crypto.ts'
-import { channels, LinkCode, type Links } from '../links/index.ts'
+import {
+  channels,
+  LinkCode,
+  type Links,
+  type Room,
+  roomHere,
+  smallReplyBytes,
+} from '../links/index.ts'
 import { GroupCode, GroupError } from './errors.ts'
 import type { CallOptions } from './interface.ts'
 import { answerBytesMax, reachWaitMs, retryFirstMs, retryLongestMs } from './limits.ts'
@@ -232,38 +239,62 @@ export class GroupClient {
     return unpack(await links.request(member, message, limit))
   }
 
-  /** What this node's member says; the links' handler for others uses it too. */
-  async answerHere(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+  /**
+   * What this node's member says; the links' handler for others uses it too. What waits for other
+   * members does so before it takes room, or an answer that never comes would hold it.
+   */
+  async answerHere(
+    request: Uint8Array,
+    signal: AbortSignal,
+    room: Room = roomHere,
+  ): Promise<Uint8Array> {
     const { member } = this.#options
     if (member === undefined) {
       throw new GroupError(GroupCode.Unavailable, 'this node is not a member of the group', {})
     }
     const decoded = decodeGroupRequest(request)
-    switch (decoded.kind) {
-      case 'submit':
-        return member.submit(decoded.batch, signal)
-      case 'read':
-        return encodeReadReply(await member.read(decoded.queries, decoded.atBlock))
-      case 'page':
-        return member.page(decoded.page)
-      case 'added':
-        return encodeAddedReply(await member.added(decoded.fromHeight, decoded.countMax))
-      case 'manifest':
-        return member.manifest(decoded.height)
-      case 'chunk':
-        return member.chunk(decoded.height, decoded.index)
-      case 'epoch':
-        return member.epoch()
-      case 'readmit':
-        member.readmit(decoded.item)
-        return emptyBytes
-      case 'reads':
-        return readsHere(member, decoded)
+    if (decoded.kind === 'submit') {
+      const results = await member.submit(decoded.batch, signal)
+      if (results.length > smallReplyBytes) await room()
+      return results
     }
+    if (decoded.kind === 'read') await member.reached(decoded.atBlock)
+    await room()
+    return answerOf(member, decoded)
   }
 }
 
-/** What does not fit beside the others is refused: it is asked for again, alone. */
+/** The answer to what waits for nothing but the disk. */
+async function answerOf(
+  member: Member,
+  decoded: Exclude<GroupRequest, { kind: 'submit' }>,
+): Promise<Uint8Array> {
+  switch (decoded.kind) {
+    case 'read':
+      return encodeReadReply(await member.read(decoded.queries, decoded.atBlock))
+    case 'page':
+      return member.page(decoded.page)
+    case 'added':
+      return encodeAddedReply(await member.added(decoded.fromHeight, decoded.countMax))
+    case 'manifest':
+      return member.manifest(decoded.height)
+    case 'chunk':
+      return member.chunk(decoded.height, decoded.index)
+    case 'epoch':
+      return member.epoch()
+    case 'readmit':
+      member.readmit(decoded.item)
+      return emptyBytes
+    case 'reads':
+      return readsHere(member, decoded)
+  }
+}
+
+/**
+ * What does not fit beside the others is refused: it is asked for again, alone. From the first that
+ * does not fit on nothing is read: a short request could have megabytes encoded for each of its
+ * reads, and one of them sent.
+ */
 async function readsHere(
   member: Member,
   { reads }: Extract<GroupRequest, { kind: 'reads' }>,
@@ -271,6 +302,10 @@ async function readsHere(
   const replies: (Uint8Array | undefined)[] = []
   let leftBytes = answerBytesMax
   for (const queries of reads) {
+    if (leftBytes < 0) {
+      replies.push(undefined)
+      continue
+    }
     try {
       const reply = encodeReadReply(await member.read(queries))
       leftBytes -= reply.length

@@ -60,8 +60,9 @@ export function createGroup(options: GroupOptions): Group {
   const { clock, crypto, log, member } = options
   member?.connect((parts, wanted) => fetchState({ client, crypto, clock, log, ...parts }, wanted))
   options.links.handle(channels.group, {
-    onRequest: async (message, signal) =>
-      pack(options.crypto, await client.answerHere(unpack(message), signal)),
+    asksForRoom: true,
+    onRequest: async (message, signal, room) =>
+      pack(options.crypto, await client.answerHere(unpack(message), signal, room)),
   })
   return new GroupCalls(options, client)
 }

@@ -459,10 +459,15 @@ export class Member implements Application {
     })
   }
 
-  /** Answers at the newest durable height, or at exactly that of a block. */
-  async read(queries: readonly Query[], atBlock?: Digest): Promise<ReadReply> {
+  /** Resolves when `read` at that block waits for nothing; refuses as it does. */
+  async reached(atBlock: Digest | undefined): Promise<void> {
     if (!this.#isOpen) throw new MemberRefused('group/behind', 'the log is being replayed', {})
     if (atBlock !== undefined && !this.#isDurable(atBlock)) await this.#reached(atBlock)
+  }
+
+  /** Answers at the newest durable height, or at exactly that of a block. */
+  async read(queries: readonly Query[], atBlock?: Digest): Promise<ReadReply> {
+    await this.reached(atBlock)
     const height = atBlock === undefined ? this.#durableHeight : this.#heights.get(atBlock)
     const state = this.#stateAt(height ?? -1)
     const answers: Answer[] = []

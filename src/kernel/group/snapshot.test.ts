@@ -22,6 +22,7 @@ class Store {
   readonly journals = new SimJournals({ random: new SimRandom(1) })
   readonly taken: number[] = []
   readonly failed: unknown[] = []
+  onTaken: () => void = () => undefined
   #gate: Promise<void> = Promise.resolve()
   #holds: (writes: readonly JournalWrite[]) => boolean = () => false
   inner!: Journal
@@ -41,7 +42,10 @@ class Store {
     }
     return new Snapshots({
       ...{ crypto, journal, limits: { snapshotHeights: 8, snapshotLogBytes: 1_000 } },
-      onSnapshot: ({ height }) => this.taken.push(height),
+      onSnapshot: ({ height }) => {
+        this.taken.push(height)
+        this.onTaken()
+      },
       onFailed: (error) => this.failed.push(error),
     })
   }
@@ -108,6 +112,23 @@ test('a snapshot comes back as it was written, the newest of them', async () => 
   assert.equal(loaded?.height, 5)
   assert.equal(stateRoot(crypto, loaded.state), stateRoot(crypto, stateAt(5)))
   assert.deepEqual(again.newest, snapshots.newest)
+})
+
+test('one that is due while the one before it ends is written, whenever that is', async () => {
+  for (let microtasks = 0; microtasks < 50; microtasks++) {
+    const store = new Store()
+    const snapshots = await store.open()
+    store.onTaken = () => {
+      store.onTaken = () => undefined
+      let reached = Promise.resolve()
+      for (let count = 0; count < microtasks; count++) reached = reached.then(() => undefined)
+      void reached.then(() => snapshots.write(placeAt(5), stateAt(5)))
+    }
+    snapshots.write(placeAt(3), stateAt(3))
+    for (let turn = 0; turn < 20; turn++) await settle()
+    assert.deepEqual(store.taken, [3, 5], `after ${microtasks} microtasks`)
+    await snapshots.close()
+  }
 })
 
 test('one that a crash left without its head never was, and its chunks go', async () => {

@@ -154,20 +154,19 @@ export class Snapshots {
   write(place: Place, state: SectionState): void {
     if (this.#closed) return
     this.#waiting = { place, state }
-    this.#work ??= this.#writeAll().then(
-      () => {
-        this.#work = undefined
-      },
-      (error: unknown) => {
-        if (!this.#closed) this.#options.onFailed(error)
-      },
-    )
+    this.#work ??= this.#writeAll().catch((error: unknown) => {
+      if (!this.#closed) this.#options.onFailed(error)
+    })
   }
 
   async #writeAll(): Promise<void> {
     for (;;) {
       const job = this.#waiting
-      if (job === undefined) return
+      if (job === undefined) {
+        // In the same turn in which nothing waited: what comes now begins anew.
+        this.#work = undefined
+        return
+      }
       this.#waiting = undefined
       await this.#writeOne(job)
     }

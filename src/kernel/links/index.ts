@@ -8,6 +8,7 @@ export {
   headBytesMax,
   type LinkLimits,
   linkProtocolVersion,
+  smallReplyBytes,
 } from './limits.ts'
 export { createLinks, type LinkPorts, type LinksOptions } from './links.ts'
 export { messageKinds } from './message.ts'
@@ -17,3 +18,4 @@ export {
   verifySignedMessage,
   writeSignedMessage,
 } from './proof.ts'
+export { roomHere } from './reply-room.ts'

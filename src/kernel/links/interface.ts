@@ -68,8 +68,21 @@ export type ChannelHandler = {
   readonly onRequest?: (
     message: IncomingMessage,
     signal: AbortSignal,
+    room: Room,
   ) => Promise<Omit<OutgoingMessage, 'channel'>> | Omit<OutgoingMessage, 'channel'>
+  /**
+   * True: `onRequest` begins at once, and itself waits for `room` before it makes a reply of more
+   * than `smallReplyBytes`. Else it begins when there is room: then few run at once.
+   */
+  readonly asksForRoom?: boolean
 }
+
+/**
+ * Resolves when there is room for a reply of any size, which is kept until the handler settles:
+ * from here on it waits for nothing that others do. To ask again is harmless. Rejects when the
+ * signal fires, and with `link/overloaded` when requests that carry too much wait already.
+ */
+export type Room = () => Promise<void>
 
 export type PeerLink = {
   readonly peer: NodeId

@@ -29,6 +29,12 @@ export const deadlineMsMax = 24 * 60 * 60 * 1000
 /** AES-GCM frames under one traffic key; the receiver closes a link whose peer goes beyond. */
 export const keyFramesMax = 2 ** 32
 
+/**
+ * A reply up to here needs no room of its own: as many as there may be requests are 4 MiB. This
+ * node's own choice, and the same for all its handlers.
+ */
+export const smallReplyBytes = 8 * 1024
+
 /** What the canonical form of a message adds to its head and the envelope to that, at most. */
 export const messageOverheadBytes = 80
 /** One envelope, sealed: filled to just below the mark, then one largest message. */
@@ -80,8 +86,10 @@ export type LinkLimits = {
   readonly servedMax: number
   /** Bytes of one peer's requests in handlers: above, reading stops until half is answered. */
   readonly servedBytesMax: number
-  /** Replies waiting for one peer to read them: above, its next requests wait. */
+  /** Replies waiting for one peer to read them: above, none that is not small is made. */
   readonly replyBytesMax: number
+  /** Replies to one peer that are being made at once, unless they are small: each takes memory. */
+  readonly repliesMadeMax: number
   /** A new traffic key after so many frames or so long. */
   readonly rekeyFrames: number
   readonly rekeyAfterMs: number
@@ -111,6 +119,7 @@ export const defaultLinkLimits: LinkLimits = {
   servedMax: 512,
   servedBytesMax: 16 * 1024 * 1024,
   replyBytesMax: 6 * 1024 * 1024,
+  repliesMadeMax: 8,
   rekeyFrames: keyFramesMax - 2 * envelopeMessagesMax,
   rekeyAfterMs: 24 * 60 * 60 * 1000,
 }

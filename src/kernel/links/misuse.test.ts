@@ -6,6 +6,7 @@ import { Rogue } from '../../../test/conformance/links-rogue.ts'
 import type { TestNode } from '../../../test/conformance/links-world.ts'
 import {
   bytesOf,
+  crypto,
   failureOf,
   LinkWorld,
   pattern,
@@ -14,8 +15,11 @@ import {
 import { encode } from '../../base/codec.ts'
 import { calmWeather } from '../../simulator/weather.ts'
 import { counters } from './counters.ts'
-import { channels } from './interface.ts'
+import { type ChannelHandler, channels, type OutgoingMessage } from './interface.ts'
+import { smallReplyBytes } from './limits.ts'
 import { messageKinds } from './message.ts'
+
+type Reply = Omit<OutgoingMessage, 'channel'>
 
 /** A node with an honest peer and a rogue one. */
 async function withRogue(
@@ -120,6 +124,7 @@ test('a flood of requests is refused beyond the bound, and answered below it', a
   const slow = world.node(1)
   const open: (() => void)[] = []
   slow.links.handle(channels.group, {
+    asksForRoom: true,
     onRequest: ({ head }) => new Promise((resolve) => open.push(() => resolve({ head }))),
   })
   await slow.links.start()
@@ -157,17 +162,31 @@ test('C102: a flood that does not read its refusals loses its link; others notic
   assert.equal(honest.changes.length, 1)
 })
 
-test('replies that a peer does not read stay bounded: its next requests wait', async () => {
-  const bodyBytes = 60_000
-  const replyBytesMax = 500_000
+const bodyBytes = 60_000
+const replyBytesMax = 500_000
+
+/** A node that has served what a rogue does not read, until no more is served. */
+async function unread(
+  handler: (serve: () => Reply, world: LinkWorld) => ChannelHandler,
+): Promise<{ world: LinkWorld; node: TestNode; rogue: Rogue; served: number[] }> {
   const world = new LinkWorld({ count: 2, limits: { replyBytesMax } })
   const node = world.node(1)
-  let servedCount = 0
-  const hash = pattern(32)
+  const served: number[] = []
+  const hash = crypto.sha256(new Uint8Array(bodyBytes))
+  const { asksForRoom, onRequest } = handler(
+    () => ({ head: bytesOf('x'), body: { bytes: new Uint8Array(bodyBytes), hash } }),
+    world,
+  )
   node.links.handle(channels.blocks, {
-    onRequest: ({ head }) => {
-      servedCount++
-      return { head, body: { bytes: new Uint8Array(bodyBytes), hash } }
+    asksForRoom: asksForRoom === true,
+    onRequest: (message, signal, room) => {
+      const count = (reply: Reply): Reply => {
+        served.push(Number(textOf(message.head)))
+        return reply
+      }
+      const reply = onRequest?.(message, signal, room)
+      assert(reply !== undefined)
+      return reply instanceof Promise ? reply.then(count) : count(reply)
     },
   })
   await node.links.start()
@@ -175,13 +194,212 @@ test('replies that a peer does not read stay bounded: its next requests wait', a
   rogue.connection.pause()
   const request = { kind: messageKinds.request, channel: channels.blocks, deadlineMs: 60_000 }
   const ids = Array.from({ length: 200 }, (_, index) => index + 1)
-  rogue.sendContents(...ids.map((id) => ({ ...request, id })))
+  rogue.sendContents(...ids.map((id) => ({ ...request, id, head: bytesOf(`${id}`) })))
   await world.run(500)
-  const queuedBytes = node.links.peers().reduce((sum, peer) => sum + peer.queuedBytes, 0)
-  assert.ok(queuedBytes > 0 && queuedBytes <= replyBytesMax + 2 * bodyBytes, `${queuedBytes}`)
-  const takenBySocket = 512 * 1024 + 256 * 1024
-  assert.ok(servedCount * bodyBytes < replyBytesMax + takenBySocket + 512 * 1024)
-  assert.ok(node.links.isUp(rogue.id))
+  return { world, node, rogue, served }
+}
+
+const handlers: [string, (serve: () => Reply, world: LinkWorld) => ChannelHandler][] = [
+  ['that answers at once', (serve) => ({ onRequest: () => serve() })],
+  ['that answers in a microtask', (serve) => ({ onRequest: async () => serve() })],
+  [
+    'that reads a disk',
+    (serve, world) => ({
+      onRequest: async () => {
+        await new Promise<void>((resolve) => world.scheduler.after(3, resolve, 'disk'))
+        return serve()
+      },
+    }),
+  ],
+  [
+    'that asks for room',
+    (serve, world) => ({
+      asksForRoom: true,
+      onRequest: async (_message, _signal, room) => {
+        await room()
+        await new Promise<void>((resolve) => world.scheduler.after(3, resolve, 'disk'))
+        return serve()
+      },
+    }),
+  ],
+]
+
+for (const [what, handler] of handlers)
+  test(`replies that a peer does not read stay bounded, of a handler ${what}`, async () => {
+    const { node, rogue, served } = await unread(handler)
+    const queuedBytes = node.links.peers().reduce((sum, peer) => sum + peer.queuedBytes, 0)
+    const madeAtOnce = 8 * (bodyBytes + 200)
+    assert.ok(queuedBytes > 0 && queuedBytes <= replyBytesMax + madeAtOnce, `${queuedBytes}`)
+    const takenBySocket = 512 * 1024 + 256 * 1024
+    assert.ok(served.length * bodyBytes < replyBytesMax + madeAtOnce + takenBySocket + 512 * 1024)
+    assert.ok(node.links.isUp(rogue.id))
+  })
+
+for (const [what, handler] of handlers)
+  test(`what waits is served in order once the peer reads, by a handler ${what}`, async () => {
+    const { world, node, rogue, served } = await unread(handler)
+    assert.ok(served.length < 200)
+    rogue.connection.resume()
+    await world.until(() => rogue.heard.length === 200, 10_000)
+    const all = Array.from({ length: 200 }, (_, index) => index + 1)
+    assert.deepEqual(served, all)
+    assert.deepEqual(
+      rogue.heard.map(({ content }) => content.id),
+      all,
+    )
+    assert.ok(node.links.isUp(rogue.id))
+  })
+
+for (const asksForRoom of [false, true])
+  test(`what waits is dropped with its link, asked for by the handler: ${asksForRoom}`, async () => {
+    let openCount = 0
+    let droppedCount = 0
+    const { world, node, rogue, served } = await unread((serve) => ({
+      asksForRoom,
+      onRequest: async (_message, signal, room) => {
+        openCount++
+        try {
+          await room()
+        } catch (error) {
+          assert.ok(signal.aborted)
+          droppedCount++
+          throw error
+        } finally {
+          openCount--
+        }
+        return serve()
+      },
+    }))
+    const servedCount = served.length
+    assert.equal(openCount, asksForRoom ? 200 - servedCount : 0)
+    rogue.connection.close('gone')
+    await world.until(() => !node.links.isUp(rogue.id), 5_000)
+    await world.run(100)
+    assert.deepEqual(
+      [served.length, openCount, droppedCount],
+      [servedCount, 0, asksForRoom ? 200 - servedCount : 0],
+    )
+  })
+
+test('what waits ends at its deadline and when it is cancelled, and those behind it go on', async () => {
+  const asked: (() => void)[] = []
+  const world = new LinkWorld({ count: 2, limits: { repliesMadeMax: 1 } })
+  const node = world.node(1)
+  const began: string[] = []
+  const ended: string[] = []
+  node.links.handle(channels.group, {
+    asksForRoom: true,
+    onRequest: async ({ head }, _signal, room) => {
+      await room().catch((error: unknown) => {
+        ended.push(textOf(head))
+        throw error
+      })
+      began.push(textOf(head))
+      await new Promise<void>((resolve) => asked.push(resolve))
+      return { head }
+    },
+  })
+  await node.links.start()
+  const rogue = await Rogue.dial(world, 0, node)
+  const request = { kind: messageKinds.request, deadlineMs: 60_000 }
+  const ids = [1, 2, 3, 4]
+  rogue.sendContents(
+    ...ids.map((id) => ({
+      ...request,
+      ...(id === 3 && { deadlineMs: 1_000 }),
+      id,
+      head: bytesOf(`${id}`),
+    })),
+  )
+  await world.run(100)
+  rogue.sendContents({ kind: messageKinds.cancel, id: 2, head: new Uint8Array(0) })
+  await world.run(100)
+  assert.deepEqual([began, ended], [['1'], ['2']])
+  await world.run(1_000)
+  assert.deepEqual([began, ended], [['1'], ['2', '3']])
+  asked.shift()?.()
+  await world.until(() => began.length === 2, 1_000)
+  asked.shift()?.()
+  await world.until(() => rogue.heard.length === 2, 1_000)
+  assert.deepEqual(
+    rogue.heard.map(({ content }) => content.id),
+    [1, 4],
+  )
+})
+
+test('a handler that waits for others does not keep those behind it from being served', async () => {
+  const world = new LinkWorld({ count: 2, limits: { repliesMadeMax: 1 } })
+  const node = world.node(1)
+  node.links.handle(channels.group, {
+    asksForRoom: true,
+    onRequest: async ({ head }, _signal, room) => {
+      if (textOf(head) === 'waits') await new Promise(() => {})
+      await room()
+      return { head }
+    },
+  })
+  await node.links.start()
+  const rogue = await Rogue.dial(world, 0, node)
+  const request = { kind: messageKinds.request, deadlineMs: 60_000 }
+  const waits = Array.from({ length: 100 }, (_, index) => ({ id: index + 1, text: 'waits' }))
+  rogue.sendContents(
+    ...[...waits, { id: 101, text: 'a' }, { id: 102, text: 'b' }].map(({ id, text }) => ({
+      ...request,
+      id,
+      head: bytesOf(text),
+    })),
+  )
+  await world.until(() => rogue.heard.length === 2, 1_000)
+  assert.deepEqual(
+    rogue.heard.map(({ content }) => content.id),
+    [101, 102],
+  )
+})
+
+test('a large reply for which no room was asked is not sent: the handler is wrong', async () => {
+  const world = new LinkWorld({ count: 2 })
+  const node = world.node(1)
+  node.links.handle(channels.group, {
+    asksForRoom: true,
+    onRequest: ({ head }) => ({ head: new Uint8Array(smallReplyBytes + head.length - 1) }),
+  })
+  await node.links.start()
+  const rogue = await Rogue.dial(world, 0, node)
+  const request = { kind: messageKinds.request, deadlineMs: 60_000 }
+  rogue.sendContents(
+    { ...request, id: 1, head: bytesOf('x') },
+    { ...request, id: 2, head: bytesOf('xx') },
+  )
+  await world.until(() => rogue.heard.length === 2, 1_000)
+  const [fits, large] = rogue.heard
+  assert.equal(fits?.content.kind, messageKinds.reply)
+  assert.equal(large?.content.kind, messageKinds.refusal)
+  assert.equal(textOf(large.content.head), 'internal')
+})
+
+test('requests that carry too much to wait for room are refused', async () => {
+  const limits = { repliesMadeMax: 1, servedBytesMax: 50, requestBytesInFlightMax: 50 }
+  for (const asksForRoom of [false, true]) {
+    const world = new LinkWorld({ count: 2, limits })
+    const node = world.node(1)
+    node.links.handle(channels.group, {
+      asksForRoom,
+      onRequest: async (_message, _signal, room) => {
+        await room()
+        return new Promise(() => {})
+      },
+    })
+    await node.links.start()
+    const rogue = await Rogue.dial(world, 0, node)
+    const request = { kind: messageKinds.request, deadlineMs: 60_000, head: new Uint8Array(20) }
+    rogue.sendContents(...[1, 2, 3, 4, 5].map((id) => ({ ...request, id })))
+    await world.until(() => rogue.heard.length === 2, 1_000)
+    const refused = rogue.heard.map(({ content }) => [content.id, textOf(content.head)])
+    assert.deepEqual(refused, [
+      [4, 'link/overloaded'],
+      [5, 'link/overloaded'],
+    ])
+  }
 })
 
 test('an envelope that declares more than it brings allocates nothing for it', async () => {

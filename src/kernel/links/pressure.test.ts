@@ -148,6 +148,7 @@ test('handlers that lag stop the reading, not the link; all is answered in the e
   let openBytes = 0
   let openBytesMax = 0
   b.links.handle(channels.blocks, {
+    asksForRoom: true,
     onRequest: async ({ head, body }) => {
       openBytes += body?.bytes.length ?? 0
       openBytesMax = Math.max(openBytesMax, openBytes)
@@ -199,6 +200,7 @@ test('two sides that have both stopped reading still answer, and go on', async (
   const world = new LinkWorld()
   const node = world.node(0, { limits })
   node.links.handle(channels.group, {
+    asksForRoom: true,
     onRequest: async ({ head }) => {
       await new Promise<void>((resolve) => world.scheduler.after(7_000, resolve, 'disk'))
       return { head }

@@ -6,9 +6,12 @@
  *   - bytes in handlers: reading from the link stops until half of them are answered. Answering
  *     needs no reading, so this cannot lock two peers that stop each other; a request's deadline
  *     ends it here too, since a cancellation could not be read meanwhile;
- *   - bytes of replies that the peer does not read: its next requests wait, and are refused when
- *     they carry too much to wait.
+ *   - replies: few are made at once, and none while the peer has too many to read (`ReplyRoom`).
+ *     Requests wait for that, before their handler begins or inside it, and are refused when they
+ *     carry too much to wait. What they carry meanwhile does not stop the reading: whether they go
+ *     on depends on the peer's.
  */
+import { assert } from '../../base/assert.ts'
 import { isUnosysError, messageOf } from '../../base/error.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
@@ -16,16 +19,18 @@ import type { Metrics } from '../../ports/metrics.ts'
 import type { Connection } from '../../ports/transport.ts'
 import { type Counter, counters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
-import { LinkCode } from './errors.ts'
-import type { Channel, ChannelHandler, IncomingMessage, OutgoingMessage } from './interface.ts'
-import type { LinkLimits } from './limits.ts'
+import { LinkCode, LinkError } from './errors.ts'
+import type { Channel, ChannelHandler, OutgoingMessage } from './interface.ts'
+import { type LinkLimits, smallReplyBytes } from './limits.ts'
 import { messageKinds, refusalHead } from './message.ts'
 import { contentOf } from './outgoing.ts'
 import type { Received } from './receiver.ts'
+import { ReplyRoom } from './reply-room.ts'
 import { assertSendable } from './sendable.ts'
 import type { Sender } from './sender.ts'
 
 type Reply = Omit<OutgoingMessage, 'channel'>
+type AnswerKind = typeof messageKinds.reply | typeof messageKinds.refusal
 type OnRequest = NonNullable<ChannelHandler['onRequest']>
 
 /** A request that is not answered, or whose answer still waits to be sent. */
@@ -34,8 +39,15 @@ type Serving = {
   readonly controller: AbortController
   readonly dueMs: number
   readonly bytes: number
-  state: 'deferred' | 'running' | 'replied'
-  replyBytes: number
+  state: 'running' | 'replied' | Waiting
+  hasRoom: boolean
+}
+
+/** In line for room. */
+type Waiting = {
+  readonly turn: () => void
+  /** The request is given up. */
+  readonly dropped: () => void
 }
 
 export type ResponderOptions = {
@@ -49,22 +61,23 @@ export type ResponderOptions = {
   readonly onBroken: (counter: Counter) => void
 }
 
-const bytesOf = ({ head, body }: IncomingMessage): number => head.length + (body?.bytes.length ?? 0)
+const bytesOf = ({ head, body }: Pick<OutgoingMessage, 'head' | 'body'>): number =>
+  head.length + (body?.bytes.length ?? 0)
 
 export class Responder {
   readonly #options: ResponderOptions
   readonly #deadlines: Deadlines
   readonly #serving = new Map<number, Serving>()
-  readonly #deferred = new Set<Serving>()
+  readonly #room: ReplyRoom
   #runningBytes = 0
-  #deferredBytes = 0
-  #replyBytes = 0
+  #waitingBytes = 0
   #refusalCount = 0
   #paused = false
   #closed = false
 
   constructor(options: ResponderOptions) {
     this.#options = options
+    this.#room = new ReplyRoom(options.limits)
     this.#deadlines = new Deadlines(options.clock, (nowMs) => this.#expire(nowMs))
   }
 
@@ -74,31 +87,40 @@ export class Responder {
   }
 
   onRequest(received: Received): void {
-    const { limits } = this.#options
-    const bytes = bytesOf(received.message)
-    const mustWait = this.#replyBytes > limits.replyBytesMax || this.#deferred.size > 0
-    const isTooMuch = mustWait && this.#deferredBytes + bytes > limits.servedBytesMax
+    const handler = this.#options.handlerOf(received.content.channel)
+    const needsRoom = handler?.onRequest !== undefined && handler.asksForRoom !== true
+    const isTooMuch = needsRoom && !this.#mayWait(bytesOf(received.message))
+    const isFull = this.#serving.size >= this.#options.limits.servedMax
     if (this.#serving.has(received.content.id)) this.#options.onBroken(counters.Misuse)
-    else if (isTooMuch || this.#serving.size >= limits.servedMax) this.#refuseExcess(received)
-    else this.#serve(received, mustWait)
+    else if (isTooMuch || isFull) this.#refuseExcess(received)
+    else this.#serve(received, needsRoom)
   }
 
-  #serve(received: Received, mustWait: boolean): void {
+  #mayWait(bytes: number): boolean {
+    const { servedBytesMax } = this.#options.limits
+    return this.#room.isFree || this.#waitingBytes + bytes <= servedBytesMax
+  }
+
+  #serve(received: Received, needsRoom: boolean): void {
     const { id, deadlineMs } = received.content
     const serving: Serving = {
       received,
       controller: new AbortController(),
       dueMs: this.#options.clock.monotonicMs() + deadlineMs,
       bytes: bytesOf(received.message),
-      state: 'deferred',
-      replyBytes: 0,
+      state: 'running',
+      hasRoom: false,
     }
     this.#serving.set(id, serving)
     this.#deadlines.note(serving.dueMs)
-    if (mustWait) {
-      this.#deferred.add(serving)
-      this.#deferredBytes += serving.bytes
-    } else this.#run(serving)
+    this.#runningBytes += serving.bytes
+    if (!needsRoom) {
+      this.#pauseIfFull()
+      this.#run(serving)
+      return
+    }
+    const dropped = (): void => this.#forget(serving)
+    this.#wait(serving, { turn: () => this.#run(serving), dropped })
   }
 
   /** The peer gave up: stop the work; what comes of it is not sent. */
@@ -110,25 +132,78 @@ export class Responder {
   close(): void {
     this.#closed = true
     this.#deadlines.stop()
-    for (const serving of this.#serving.values()) serving.controller.abort()
+    this.#room.close()
+    for (const serving of [...this.#serving.values()]) this.#abort(serving)
     this.#serving.clear()
-    this.#deferred.clear()
   }
 
   #abort(serving: Serving): void {
     serving.controller.abort()
-    if (serving.state !== 'deferred') return
-    this.#deferred.delete(serving)
-    this.#deferredBytes -= serving.bytes
+    this.#leaveLine(serving)?.dropped()
+  }
+
+  #leaveLine(serving: Serving): Waiting | undefined {
+    const { state } = serving
+    if (state === 'running' || state === 'replied') return undefined
+    this.#room.leave(state.turn)
+    this.#goOn(serving)
+    return state
+  }
+
+  /** A handler wants to make a reply that is not small. */
+  #roomFor(serving: Serving): Promise<void> {
+    const { controller, hasRoom, received, state } = serving
+    if (controller.signal.aborted) return Promise.reject(controller.signal.reason)
+    if (hasRoom) return Promise.resolve()
+    assert(state === 'running', 'a handler asks for room once at a time')
+    if (!this.#mayWait(serving.bytes)) {
+      const { from: peer } = received.message
+      const error = new LinkError(LinkCode.Overloaded, 'too much waits for the peer', { peer })
+      return Promise.reject(error)
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const dropped = (): void => reject(controller.signal.reason)
+    this.#wait(serving, { turn: resolve, dropped })
+    return promise
+  }
+
+  #wait(serving: Serving, { turn, dropped }: Waiting): void {
+    const waiting: Waiting = {
+      turn: () => {
+        this.#goOn(serving)
+        serving.hasRoom = true
+        this.#pauseIfFull()
+        turn()
+      },
+      dropped,
+    }
+    serving.state = waiting
+    this.#runningBytes -= serving.bytes
+    this.#waitingBytes += serving.bytes
+    this.#room.enter(waiting.turn)
+    this.#resumeIfRoom()
+  }
+
+  /** It does not wait any more. */
+  #goOn(serving: Serving): void {
+    serving.state = 'running'
+    this.#waitingBytes -= serving.bytes
+    this.#runningBytes += serving.bytes
+  }
+
+  /** Nothing runs for it any more, and no reply waits. */
+  #forget(serving: Serving): void {
     this.#serving.delete(serving.received.content.id)
+    this.#ended(serving)
+  }
+
+  #ended(serving: Serving): void {
+    this.#runningBytes -= serving.bytes
+    this.#resumeIfRoom()
   }
 
   #run(serving: Serving): void {
-    const { received } = serving
-    serving.state = 'running'
-    this.#runningBytes += serving.bytes
-    this.#pauseIfFull()
-    const { onRequest } = this.#options.handlerOf(received.content.channel) ?? {}
+    const { onRequest } = this.#options.handlerOf(serving.received.content.channel) ?? {}
     const result = onRequest && this.#call(onRequest, serving)
     if (onRequest === undefined) this.#refuse(serving, 'link/no-handler')
     else if (result instanceof Promise)
@@ -140,8 +215,9 @@ export class Responder {
   }
 
   #call(onRequest: OnRequest, serving: Serving): ReturnType<OnRequest> | undefined {
+    const { controller, received } = serving
     try {
-      return onRequest(serving.received.message, serving.controller.signal)
+      return onRequest(received.message, controller.signal, () => this.#roomFor(serving))
     } catch (error) {
       this.#fail(serving, error)
       return undefined
@@ -164,44 +240,37 @@ export class Responder {
 
   #reply(serving: Serving, reply: Reply): void {
     assertSendable(reply)
-    this.#answer(serving, messageKinds.reply, reply)
+    if (serving.hasRoom || bytesOf(reply) <= smallReplyBytes)
+      this.#answer(serving, messageKinds.reply, reply)
+    else this.#fail(serving, new Error('a reply is not small, and no room was asked for'))
   }
 
-  #answer(
-    serving: Serving,
-    kind: typeof messageKinds.reply | typeof messageKinds.refusal,
-    reply: Reply,
-  ): void {
+  #answer(serving: Serving, kind: AnswerKind, reply: Reply): void {
     if (this.#closed) return
     const { content } = serving.received
-    this.#runningBytes -= serving.bytes
-    this.#resumeIfRoom()
-    if (serving.controller.signal.aborted) {
-      this.#serving.delete(content.id)
-      return
-    }
+    this.#leaveLine(serving)
+    if (serving.controller.signal.aborted) this.#serving.delete(content.id)
+    else this.#queue(serving, kind, reply)
+    this.#ended(serving)
+    // After the reply is counted: the next one waits for it, too.
+    if (serving.hasRoom) this.#room.made()
+  }
+
+  #queue(serving: Serving, kind: AnswerKind, reply: Reply): void {
+    const { channel, id } = serving.received.content
+    const bytes = bytesOf(reply)
     serving.state = 'replied'
-    serving.replyBytes = reply.head.length + (reply.body?.bytes.length ?? 0)
-    this.#replyBytes += serving.replyBytes
-    const { channel, id } = content
+    this.#room.queued(bytes)
     this.#options.sender.queue.put({
       content: contentOf(reply, { kind, channel, id, deadlineMs: 0 }),
       body: reply.body?.bytes,
       dropped: () => serving.controller.signal.aborted,
-      onTaken: () => this.#onReplyTaken(serving),
+      onTaken: () => {
+        this.#serving.delete(id)
+        this.#room.taken(bytes)
+      },
     })
     this.#options.sender.schedule()
-  }
-
-  #onReplyTaken(serving: Serving): void {
-    this.#serving.delete(serving.received.content.id)
-    this.#replyBytes -= serving.replyBytes
-    for (const waiting of this.#deferred) {
-      if (this.#closed || this.#replyBytes > this.#options.limits.replyBytesMax) return
-      this.#deferred.delete(waiting)
-      this.#deferredBytes -= waiting.bytes
-      this.#run(waiting)
-    }
   }
 
   #refuseExcess({ content: { channel, id } }: Received): void {
@@ -230,7 +299,12 @@ export class Responder {
   }
 
   #resumeIfRoom(): void {
-    if (!this.#paused || this.#runningBytes > this.#options.limits.servedBytesMax / 2) return
+    if (
+      this.#closed ||
+      !this.#paused ||
+      this.#runningBytes > this.#options.limits.servedBytesMax / 2
+    )
+      return
     this.#paused = false
     // Not now: the connection hands on at once what it holds, and this may run inside a delivery.
     this.#options.clock.after(0, () => {

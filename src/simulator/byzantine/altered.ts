@@ -90,7 +90,7 @@ export function tamperedLinks(links: Links, tampering: Tampering): Links {
 }
 
 function tamperedHandler(handler: ChannelHandler, tampering: Tampering): ChannelHandler {
-  const { onMessage, onRequest } = handler
+  const { asksForRoom, onMessage, onRequest } = handler
   return {
     ...(onMessage === undefined
       ? {}
@@ -102,9 +102,12 @@ function tamperedHandler(handler: ChannelHandler, tampering: Tampering): Channel
     ...(onRequest === undefined
       ? {}
       : {
-          onRequest: async (asked: IncomingMessage, signal: AbortSignal): Promise<Packed> => {
-            const honest = async (): Promise<Packed> => onRequest(asked, signal)
-            return tampering.answer?.(asked, honest, signal) ?? honest()
+          asksForRoom: asksForRoom === true,
+          onRequest: async (asked, signal, room): Promise<Packed> => {
+            const honest = async (): Promise<Packed> => onRequest(asked, signal, room)
+            const reply = await (tampering.answer?.(asked, honest, signal) ?? honest())
+            await room()
+            return reply
           },
         }),
   }

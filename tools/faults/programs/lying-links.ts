@@ -154,8 +154,11 @@ function lying(links: Links, ports: LinkPorts): Links {
   const liar = new Liar(ports)
   const wrapped =
     (onRequest: OnRequest, lie: (message: IncomingMessage, reply: Reply) => Reply): OnRequest =>
-    async (message, signal) =>
-      lie(message, await onRequest(message, signal))
+    async (message, signal, room) => {
+      const reply = lie(message, await onRequest(message, signal, room))
+      await room()
+      return reply
+    }
   return {
     self: links.self,
     start: () => links.start(),
