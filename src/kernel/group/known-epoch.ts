@@ -64,7 +64,8 @@ export class KnownEpoch {
     if (known !== undefined) return known.block
     const verifier = { crypto: this.#crypto, config, context: contextOf(config) }
     const block = readFinality(verifier, finality)
-    this.#looked.push({ epoch, bytes: finality, block })
+    // A copy: the whole message around it must not stay with it.
+    this.#looked.push({ epoch, bytes: finality.slice(), block })
     if (this.#looked.length > lookedMax) this.#looked.shift()
     return block
   }
